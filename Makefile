@@ -1,0 +1,48 @@
+# Two commands matter: `make run` serves the product with demo data, `make test` proves it.
+PYTHON ?= python3.11
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check unit integration browser screenshots clean
+
+run: $(VENV)/.runtime
+	@PORT=$(PORT) exec $(BIN)/python -m backupsite.up
+
+test: $(VENV)/.development
+	@$(BIN)/python -m tests.parts
+	$(BIN)/python -m pytest tests/unit tests/integration -q -n 2 --dist loadscope
+	$(BIN)/python -m pytest tests/browser -q
+
+unit: $(VENV)/.development
+	$(BIN)/python -m pytest tests/unit -q
+
+integration: $(VENV)/.development
+	$(BIN)/python -m pytest tests/integration -q
+
+browser: $(VENV)/.development
+	$(BIN)/python -m pytest tests/browser -q
+
+check: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m tests.deploy_check
+	$(BIN)/python -m pytest tests/unit/test_layers.py -q
+
+screenshots: $(VENV)/.development
+	$(BIN)/python -m tests.browser.screenshots
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.runtime: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' was not found. Name yours with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

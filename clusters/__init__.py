@@ -1,0 +1,1 @@
+"""What exists out there: clusters, regions, stores, and how we reach them."""
