@@ -39,7 +39,9 @@ class ObjectMissing(StoreError):
     """The store answered and proved that this object is not there."""
 
     def __init__(self, store_name: str, key: str) -> None:
-        super().__init__(f"{store_name} holds no object {key}. Verify the backup, then copy it again from another region.")
+        super().__init__(
+            f"{store_name} holds no object {key}. Verify the backup, then copy it again from another region."
+        )
         self.key = key
 
 

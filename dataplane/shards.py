@@ -8,7 +8,7 @@ _LIMITS = (2, 4, 8, 16)
 
 
 def shard_limit(cu_size: int) -> int:
-    """The most shards one collection may have on `cu_size` compute units (2 for 1-2, 4 for 4-8, 8 for 12-64, 16 above)."""
+    """The most shards of one collection on `cu_size` compute units: 2 for 1-2, 4 for 4-8, 8 for 12-64, 16 above."""
     if cu_size < 1:
         raise ValueError(f"A cluster has at least 1 CU, not {cu_size}.")
     return _LIMITS[bisect_right(_STEPS, cu_size) - 1]

@@ -23,7 +23,10 @@ class ObjectStore(Protocol):
     """How messages call this store, e.g. `gcp-europe-west3 (file:///...)`. Never holds a secret."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix`, sorted by key. Raises, never ends early, when the listing fails."""
+        """Every object whose key starts with `prefix`, sorted by key.
+
+        Raises, never ends early, when the listing fails: who deletes what is not listed relies on it.
+        """
 
     def read(self, key: str) -> Iterator[bytes]:
         """The object's bytes in pieces of at most a few MiB; ObjectMissing only when the store proved it absent."""
@@ -42,10 +45,12 @@ class ObjectStore(Protocol):
 
 
 def checked_key(key: str) -> str:
-    """`key` if every adapter can hold it as it is: relative, no empty, `.` or `..` part, no backslash or control character."""
+    """`key`, if every adapter can hold it as it is: no empty, `.` or `..` part, no backslash or control character."""
     parts = key.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in key or not key.isprintable() or len(key) > 900:
-        raise StoreMisconfigured(f"The object key {key[:100]!r} is not allowed. Use plain names joined by single slashes.")
+        raise StoreMisconfigured(
+            f"The object key {key[:100]!r} is not allowed. Use plain names joined by single slashes."
+        )
     return key
 
 
