@@ -1,0 +1,112 @@
+"""Dated price sheets: what one provider charges for keeping a GB and for moving it, and where we know it from."""
+
+from django.db import models
+from django.db.models import Q
+
+from pricing.calculator import Scope
+from pricing.querysets import PriceSheetQuerySet
+
+
+class Currency(models.TextChoices):
+    """Amounts of several sheets are added up, so they all share one currency."""
+
+    USD = "USD", "US dollar"
+
+
+class AreaKind(models.TextChoices):
+    ANY = Scope.ANY, "anywhere"
+    CONTINENT = Scope.CONTINENT, "continent"
+    REGION = Scope.REGION, "region"
+
+
+def _is_named_unless_any(side: str) -> Q:
+    """A continent or a region has a name, and "anywhere" has none."""
+    is_named = Q(**{f"{side}_kind__in": [AreaKind.CONTINENT, AreaKind.REGION]}) & ~Q(**{side: ""})
+    return is_named | Q(**{f"{side}_kind": AreaKind.ANY, side: ""})
+
+
+class PriceSheet(models.Model):
+    """The prices of one provider from a day on, until a newer default sheet of that provider takes over."""
+
+    provider = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+    currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.USD)
+    valid_from = models.DateField()
+    source_note = models.TextField(blank=True)
+    # Sheets that are not the default are kept for comparison and price nothing.
+    is_default = models.BooleanField(default=False)
+
+    objects = PriceSheetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["provider", "-is_default", "-valid_from", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "name"], name="price_sheet_name_once_per_provider"),
+            models.UniqueConstraint(
+                fields=["provider", "valid_from"],
+                condition=Q(is_default=True),
+                name="price_sheet_one_default_per_provider_and_day",
+            ),
+            models.CheckConstraint(condition=Q(currency__in=Currency.values), name="price_sheet_currency_known"),
+            models.CheckConstraint(condition=~Q(provider=""), name="price_sheet_has_a_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.name}"
+
+
+class StoragePrice(models.Model):
+    """US dollars for keeping one GB (10^9 bytes) for a month of 30 days."""
+
+    sheet = models.ForeignKey(PriceSheet, on_delete=models.CASCADE, related_name="storage_prices")
+    # Empty: every region of the provider that has no price of its own.
+    region = models.CharField(max_length=60, blank=True)
+    price_per_gb_month = models.DecimalField(max_digits=12, decimal_places=6)
+
+    class Meta:
+        ordering = ["region"]
+        constraints = [
+            models.UniqueConstraint(fields=["sheet", "region"], name="storage_price_once_per_region"),
+            models.CheckConstraint(condition=Q(price_per_gb_month__gte=0), name="storage_price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.region or 'any region'}: {self.price_per_gb_month} per GB-month"
+
+
+class TransferPrice(models.Model):
+    """US dollars for moving one GB (10^9 bytes) from one area of the world to another."""
+
+    sheet = models.ForeignKey(PriceSheet, on_delete=models.CASCADE, related_name="transfer_prices")
+    source_kind = models.CharField(max_length=10, choices=AreaKind.choices)
+    source = models.CharField(max_length=60, blank=True)
+    target_kind = models.CharField(max_length=10, choices=AreaKind.choices)
+    target = models.CharField(max_length=60, blank=True)
+    price_per_gb = models.DecimalField(max_digits=12, decimal_places=6)
+
+    class Meta:
+        ordering = ["source_kind", "source", "target_kind", "target"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sheet", "source_kind", "source", "target_kind", "target"],
+                name="transfer_price_once_per_pair_of_areas",
+            ),
+            models.CheckConstraint(condition=Q(price_per_gb__gte=0), name="transfer_price_not_negative"),
+            models.CheckConstraint(
+                condition=_is_named_unless_any("source"), name="transfer_price_source_named_unless_any"
+            ),
+            models.CheckConstraint(
+                condition=_is_named_unless_any("target"), name="transfer_price_target_named_unless_any"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_label} -> {self.target_label}: {self.price_per_gb} per GB"
+
+    @property
+    def source_label(self) -> str:
+        return self.source or "anywhere"
+
+    @property
+    def target_label(self) -> str:
+        return self.target or "anywhere"
