@@ -13,7 +13,7 @@ from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
 
 PIECE_BYTES = 1024 * 1024
 UNFINISHED = ".unfinished"
-"""Where objects are written before their rename; never listed. Under the root: a rename is one step on one disk only."""
+"""Where objects are written before their rename; never listed. Below the root, so that the rename stays on one disk."""
 
 
 class LocalStore:

@@ -22,7 +22,8 @@ def open_store(url: str, *, options: Mapping[str, str] | None = None, name: str 
     label = f"{name} ({address})" if name else address
     if parts.username or parts.password or parts.query or parts.fragment:
         raise StoreMisconfigured(
-            f"The store address {address} must hold no user, password or query. Enter credentials as the store's options."
+            f"The store address {address} must hold no user, password or query. "
+            "Enter credentials as the store's options."
         )
     if parts.scheme == "file":
         path = Path(unquote(parts.path))

@@ -1,0 +1,203 @@
+"""The manifest: what a backup holds, in a file that a person can read."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dataplane import strict_json
+from dataplane.errors import ManifestInvalid
+
+FORMAT = "backupsite/1"
+
+Scalar = str | int | float | bool
+Key = int | str
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEntry:
+    name: str
+    type: str
+    """Milvus' name of the type: `INT64`, `VARCHAR`, `FLOAT_VECTOR`, ..."""
+    element_type: str
+    """Of an ARRAY; empty otherwise."""
+    description: str
+    is_primary: bool
+    auto_id: bool
+    is_nullable: bool
+    is_partition_key: bool
+    params: Mapping[str, str | int | bool]
+    default: str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    description: str
+    has_dynamic_field: bool
+    fields: tuple[FieldEntry, ...]
+
+    @property
+    def primary(self) -> FieldEntry:
+        return next(field for field in self.fields if field.is_primary)
+
+    @property
+    def has_partition_key(self) -> bool:
+        return any(field.is_partition_key for field in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    field: str
+    name: str
+    type: str
+    metric: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRef:
+    sha256: str
+    size_bytes: int
+    row_count: int
+    partition: str
+    """Empty for a collection with a partition key: the server places those rows itself."""
+    first_key: int | str
+    last_key: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionEntry:
+    database: str
+    name: str
+    schema: Schema
+    indexes: tuple[IndexEntry, ...]
+    partitions: tuple[str, ...]
+    aliases: tuple[str, ...]
+    shards: int
+    consistency_level: str
+    properties: Mapping[str, str]
+    is_loaded: bool
+    row_count: int
+    chunks: tuple[ChunkRef, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineageStep:
+    """One copy on the way from where the backup was taken to where this manifest lies."""
+
+    source_region: str
+    target_region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    backup_id: str
+    cluster_id: str
+    cluster_name: str
+    region: str
+    """Where the backup was first taken; copies keep it."""
+    created_at: datetime
+    fence: int
+    """Of the attempt that wrote this manifest."""
+    collections: tuple[CollectionEntry, ...]
+    exclusions: tuple[Exclusion, ...]
+    notes: tuple[str, ...]
+    software: Mapping[str, str]
+    lineage: tuple[LineageStep, ...]
+
+    @property
+    def chunks(self) -> tuple[ChunkRef, ...]:
+        """Every stored chunk once, in order of first use; two collections with the same rows share one."""
+        return tuple({chunk.sha256: chunk for entry in self.collections for chunk in entry.chunks}.values())
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the chunks in the store."""
+        return sum(chunk.size_bytes for chunk in self.chunks)
+
+    @property
+    def row_count(self) -> int:
+        return sum(entry.row_count for entry in self.collections)
+
+    def has_same_content(self, other: "Manifest") -> bool:
+        """Whether both are the same backup with the same rows, whoever wrote or copied it."""
+        return (self.backup_id, self.cluster_id, self.collections) == (
+            other.backup_id,
+            other.cluster_id,
+            other.collections,
+        )
+
+
+def to_json(manifest: Manifest) -> bytes:
+    """The stored form. The same manifest always gives the same bytes."""
+    body = strict_json.encode(manifest)
+    document = {"format": FORMAT, "sha256": _digest(body), "manifest": body}
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def from_json(data: bytes, *, source: str = "The manifest") -> Manifest:
+    """The manifest in `data`; ManifestInvalid names what is wrong. `source` begins the message."""
+    try:
+        document: Any = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ManifestInvalid(f"{source} is not valid JSON. Copy the backup again from another region.") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else None
+        raise ManifestInvalid(
+            f"{source} has the format {str(found)[:60]!r}; this version reads {FORMAT!r}. Use a version that reads it."
+        )
+    if document.keys() != {"format", "sha256", "manifest"}:
+        raise ManifestInvalid(f"{source} must hold exactly format, sha256 and manifest.")
+    if document["sha256"] != _digest(document["manifest"]):
+        raise ManifestInvalid(
+            f"{source} does not match its own SHA-256, so it was changed after it was written. "
+            "Copy the backup again from another region."
+        )
+    try:
+        manifest = strict_json.decode(Manifest, document["manifest"], "manifest")
+        _check(manifest)
+    except strict_json.Mismatch as error:
+        raise ManifestInvalid(f"{source} is not valid: {error}. Copy the backup again from another region.") from error
+    return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    """What types alone cannot say."""
+    names = Counter((entry.database, entry.name) for entry in manifest.collections)
+    for number, entry in enumerate(manifest.collections):
+        where = f"manifest.collections[{number}]"
+        if names[entry.database, entry.name] > 1:
+            raise strict_json.Mismatch(f"{where}: {entry.database}.{entry.name} is listed twice")
+        if sum(field.is_primary for field in entry.schema.fields) != 1:
+            raise strict_json.Mismatch(f"{where}.schema must have exactly one primary field")
+        if entry.shards < 1:
+            raise strict_json.Mismatch(f"{where}.shards must be at least 1")
+        if entry.row_count != sum(chunk.row_count for chunk in entry.chunks):
+            raise strict_json.Mismatch(f"{where}.row_count is not the sum of its chunks")
+        for position, chunk in enumerate(entry.chunks):
+            if not _DIGEST.fullmatch(chunk.sha256):
+                raise strict_json.Mismatch(f"{where}.chunks[{position}].sha256 must be 64 hexadecimal digits")
+            if chunk.size_bytes < 1 or chunk.row_count < 1:
+                raise strict_json.Mismatch(f"{where}.chunks[{position}] must hold at least one row and one byte")
+
+
+def _digest(body: object) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
