@@ -45,6 +45,12 @@ class ObjectMissing(StoreError):
         self.key = key
 
 
+class ObjectsVanished(StoreError):
+    """Objects that were there a moment ago were deleted meanwhile; running again sends them again."""
+
+    retryable = True
+
+
 class StoreMisconfigured(StoreError):
     """The store's address or options cannot work."""
 
@@ -57,6 +63,10 @@ class ClusterUnreachable(ClusterError):
     """No answer within the time allowed."""
 
     retryable = True
+
+
+class EndpointInvalid(ClusterError):
+    """The endpoint is not an address a cluster could have."""
 
 
 class ClusterDenied(ClusterError):

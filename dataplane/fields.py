@@ -1,0 +1,73 @@
+"""Which field types the format holds, and what a server's description of them means. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dataplane.errors import UnsupportedField
+from dataplane.manifest import FieldEntry
+
+INTEGERS = frozenset({"INT8", "INT16", "INT32", "INT64"})
+SCALARS = INTEGERS | {"BOOL", "FLOAT", "DOUBLE", "VARCHAR"}
+SUPPORTED = SCALARS | {"JSON", "ARRAY", "FLOAT_VECTOR", "SPARSE_FLOAT_VECTOR"}
+KEYS = frozenset({"INT64", "VARCHAR"})
+
+DYNAMIC = "$meta"
+"""Name of the column for values that no declared field holds; Milvus reserves it."""
+
+
+def is_vector(type_name: str) -> bool:
+    return type_name.endswith("VECTOR")
+
+
+def checked_fields(collection: object, described: Mapping[str, Any]) -> tuple[FieldEntry, ...]:
+    """The fields in `described` (as pymilvus gives it); UnsupportedField names one that would lose something."""
+    if described.get("functions"):
+        names = ", ".join(str(function.get("name", "?")) for function in described["functions"])
+        raise _unsupported(collection, f"has functions ({names})", "functions")
+    if described.get("struct_fields") or described.get("struct_array_fields"):
+        raise _unsupported(collection, "has struct fields", "struct fields")
+    return tuple(_checked_field(collection, entry) for entry in described["fields"] if entry["name"] != DYNAMIC)
+
+
+def _checked_field(collection: object, described: Mapping[str, Any]) -> FieldEntry:
+    name, type_name = str(described["name"]), str(described["type"].name)
+    element = described.get("element_type")
+    element_type = str(element.name) if type_name == "ARRAY" and element is not None else ""
+    is_primary = bool(described.get("is_primary", False))
+    if type_name not in SUPPORTED or (element_type and element_type not in SCALARS):
+        shown = f"{type_name} of {element_type}" if element_type else type_name
+        raise _unsupported(collection, f"has the field {name} of type {shown}", "this type")
+    if is_primary and type_name not in KEYS:
+        raise _unsupported(collection, f"has the primary key {name} of type {type_name}", "this type of key")
+    return FieldEntry(
+        name=name,
+        type=type_name,
+        element_type=element_type,
+        description=str(described.get("description", "")),
+        is_primary=is_primary,
+        auto_id=bool(described.get("auto_id", False)),
+        is_nullable=bool(described.get("nullable", False)),
+        is_partition_key=bool(described.get("is_partition_key", False)),
+        params={str(key): _parameter(value) for key, value in sorted(described.get("params", {}).items())},
+        default=_default(described.get("default_value")),
+    )
+
+
+def _parameter(value: object) -> str | int | bool:
+    return value if isinstance(value, (str, int)) else str(value)
+
+
+def _default(value: Any) -> str | int | float | bool | None:
+    """A default arrives as a protobuf message with one of several members set."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    kind = value.WhichOneof("data")
+    found: str | int | float | bool | None = getattr(value, kind) if kind else None
+    return found
+
+
+def _unsupported(collection: object, found: str, what: str) -> UnsupportedField:
+    return UnsupportedField(
+        f"The collection {collection} {found}, and this version cannot back up {what} without loss. "
+        "Choose the other collections."
+    )

@@ -1,0 +1,473 @@
+"""Talking to Milvus: the only module that knows pymilvus.
+
+pymilvus takes about a second to import, so it is imported at first use. Nothing of it leaves this module: its errors
+become `dataplane.errors`, its descriptions become the manifest's dataclasses.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from dataplane.errors import (
+    ClusterDenied,
+    ClusterError,
+    ClusterUnreachable,
+    CollectionExists,
+    CollectionMissing,
+    EndpointInvalid,
+)
+from dataplane.fields import checked_fields, is_vector
+from dataplane.manifest import IndexEntry, Key, Schema
+
+DEFAULT_DATABASE = "default"
+DEFAULT_PARTITION = "_default"
+DATA_TIMEOUT_SECONDS = 120.0
+"""For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
+
+_DENIED = re.compile(
+    r"auth check failure|unauthenticated|permission ?den|privilege|invalid token|\b401\b|\b403\b", re.I
+)
+_UNREACHABLE = re.compile(
+    r"fail connecting|unavailable|deadline|timed? ?out|UNIMPLEMENTED|connection|server closed", re.I
+)
+_NOT_FOUND = re.compile(r"(collection|database).*(not found|does not exist|can't find|not exist)", re.I | re.S)
+_ALREADY = re.compile(r"already exists?|duplicated? (new )?collection", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEndpoint:
+    uri: str
+    token: str = field(default="", repr=False)
+    timeout_seconds: float = 10
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CollectionRef:
+    database: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.database == DEFAULT_DATABASE else f"{self.database}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    ref: CollectionRef
+    row_count: int
+    """As the server's statistics say; a backup counts for itself."""
+    is_loaded: bool
+    vector_fields: tuple[str, ...]
+    primary_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    version: str
+    is_lite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    key: Key
+    score: float
+    fields: dict[str, object]
+    """Every field but the vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a server says of a collection, in the manifest's words."""
+
+    schema: Schema
+    shards: int
+    consistency_level: str
+    properties: dict[str, str]
+    partitions: tuple[str, ...]
+    aliases: tuple[str, ...]
+    indexes: tuple[IndexEntry, ...]
+    is_loaded: bool
+
+
+def check_connection(endpoint: ClusterEndpoint) -> ServerInfo:
+    """Who answers at `endpoint`; ClusterUnreachable or ClusterDenied within about its timeout."""
+    with Cluster(endpoint) as cluster:
+        info = cluster.server_info()
+        cluster.databases()  # the version needs no privilege; this does
+        return info
+
+
+def list_collections(endpoint: ClusterEndpoint) -> list[CollectionInfo]:
+    """Every collection of every database, sorted."""
+    with Cluster(endpoint) as cluster:
+        return [cluster.collection_info(ref) for ref in cluster.collections()]
+
+
+def search(
+    endpoint: ClusterEndpoint, ref: CollectionRef, *, vector_field: str, vector: list[float], limit: int
+) -> list[SearchHit]:
+    """The nearest rows, best first. Loads the collection if needed, and leaves it loaded."""
+    with Cluster(endpoint) as cluster:
+        return cluster.search(ref, vector_field=vector_field, vector=vector, limit=limit)
+
+
+def drop_collection(endpoint: ClusterEndpoint, ref: CollectionRef) -> None:
+    """Drop it with its rows and aliases; CollectionMissing if it is not there."""
+    with Cluster(endpoint) as cluster:
+        cluster.describe(ref)
+        cluster.drop(ref)
+
+
+class Cluster:
+    """An open connection, with one client per database. Use as a context manager; not for several threads at once."""
+
+    def __init__(self, endpoint: ClusterEndpoint) -> None:
+        self.endpoint = endpoint
+        self.address = _checked_address(endpoint.uri)
+        self._clients: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._client(DEFAULT_DATABASE)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    # What is there
+
+    def server_info(self) -> ServerInfo:
+        with self._translated("tell its version"):
+            version = str(self._client(DEFAULT_DATABASE).get_server_version(timeout=self.endpoint.timeout_seconds))
+        name, _, number = version.rpartition("-")
+        return ServerInfo(version=number if name == "milvus_lite" else version, is_lite=name == "milvus_lite")
+
+    def databases(self) -> list[str]:
+        with self._translated("list its databases"):
+            return sorted(self._client(DEFAULT_DATABASE).list_databases(timeout=self.endpoint.timeout_seconds))
+
+    def collections(self) -> list[CollectionRef]:
+        found = []
+        for database in self.databases():
+            with self._translated(f"list the collections of database {database}"):
+                names = self._client(database).list_collections(timeout=self.endpoint.timeout_seconds)
+            found += [CollectionRef(database, name) for name in names]
+        return sorted(found)
+
+    def has_collection(self, ref: CollectionRef) -> bool:
+        """Whether a collection of exactly this name exists; aliases do not count."""
+        if ref.database not in self.databases():
+            return False
+        with self._translated(f"look for {ref}", ref):
+            names = self._client(ref.database).list_collections(timeout=self.endpoint.timeout_seconds)
+        return ref.name in names
+
+    def collection_info(self, ref: CollectionRef) -> CollectionInfo:
+        client = self._client(ref.database)
+        with self._translated(f"describe {ref}", ref):
+            described = client.describe_collection(ref.name, timeout=self.endpoint.timeout_seconds)
+            row_count = int(client.get_collection_stats(ref.name, timeout=self.endpoint.timeout_seconds)["row_count"])
+        fields = described["fields"]
+        return CollectionInfo(
+            ref=ref,
+            row_count=row_count,
+            is_loaded=self.is_loaded(ref),
+            vector_fields=tuple(entry["name"] for entry in fields if is_vector(entry["type"].name)),
+            primary_field=next((entry["name"] for entry in fields if entry.get("is_primary")), ""),
+        )
+
+    def describe(self, ref: CollectionRef) -> Description:
+        """Everything a backup keeps of `ref`; UnsupportedField when it has something the format cannot hold."""
+        client, timeout = self._client(ref.database), self.endpoint.timeout_seconds
+        with self._translated(f"describe {ref}", ref):
+            described = client.describe_collection(ref.name, timeout=timeout)
+            partitions = client.list_partitions(ref.name, timeout=timeout)
+            aliases = client.list_aliases(ref.name, timeout=timeout)["aliases"]
+            names = client.list_indexes(ref.name)
+            indexes = [client.describe_index(ref.name, name, timeout=timeout) for name in names]
+        return Description(
+            schema=Schema(
+                description=described["description"],
+                has_dynamic_field=bool(described["enable_dynamic_field"]),
+                fields=checked_fields(ref, described),
+            ),
+            shards=max(1, int(described["num_shards"])),
+            consistency_level=str(described.get("consistency_level_name", "")),
+            properties={str(key): str(value) for key, value in sorted(described.get("properties", {}).items())},
+            partitions=tuple(sorted(partitions)),
+            aliases=tuple(sorted(aliases)),
+            indexes=tuple(sorted((_index_entry(index) for index in indexes), key=lambda entry: entry.field)),
+            is_loaded=self.is_loaded(ref),
+        )
+
+    # Reading
+
+    def flush(self, ref: CollectionRef) -> None:
+        with self._translated(f"flush {ref}", ref):
+            self._client(ref.database).flush(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+
+    def is_loaded(self, ref: CollectionRef) -> bool:
+        with self._translated(f"tell whether {ref} is loaded", ref):
+            answer = self._client(ref.database).get_load_state(ref.name, timeout=self.endpoint.timeout_seconds)
+        return bool(answer["state"].name == "Loaded")
+
+    def load(self, ref: CollectionRef) -> None:
+        with self._translated(f"load {ref}", ref):
+            self._client(ref.database).load_collection(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+
+    def release(self, ref: CollectionRef) -> None:
+        with self._translated(f"release {ref}", ref):
+            self._client(ref.database).release_collection(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+
+    def count(self, ref: CollectionRef) -> int:
+        """Rows right now, seen with strong consistency. The collection must be loaded."""
+        with self._translated(f"count the rows of {ref}", ref):
+            answer = self._client(ref.database).query(
+                ref.name, output_fields=["count(*)"], consistency_level="Strong", timeout=DATA_TIMEOUT_SECONDS
+            )
+        return int(answer[0]["count(*)"])
+
+    def page(
+        self, ref: CollectionRef, *, key_field: str, after: Key | None, partition: str, limit: int
+    ) -> list[dict[str, Any]]:
+        """Up to `limit` rows whose key is greater than `after`, in key order, with every field."""
+        with self._translated(f"read {ref}", ref):
+            answer = self._client(ref.database).query(
+                ref.name,
+                filter="" if after is None else f"{key_field} > {literal(after)}",
+                output_fields=["*"],
+                partition_names=[partition] if partition else None,
+                limit=limit,
+                consistency_level="Strong",
+                timeout=DATA_TIMEOUT_SECONDS,
+                iterator="True",  # without it Milvus Lite returns rows as they were inserted, and pages skip some
+            )
+            return [dict(row) for row in answer]
+
+    def search(self, ref: CollectionRef, *, vector_field: str, vector: list[float], limit: int) -> list[SearchHit]:
+        schema = self.describe(ref).schema
+        shown = [entry.name for entry in schema.fields if not is_vector(entry.type)]
+        if not self.is_loaded(ref):
+            self.load(ref)
+        with self._translated(f"search {ref}", ref):
+            answer = self._client(ref.database).search(
+                ref.name,
+                data=[vector],
+                anns_field=vector_field,
+                limit=limit,
+                output_fields=["*"] if schema.has_dynamic_field else shown,
+                consistency_level="Strong",
+                timeout=DATA_TIMEOUT_SECONDS,
+            )
+            vectors = {entry.name for entry in schema.fields if is_vector(entry.type)}
+            return [
+                SearchHit(
+                    key=hit[schema.primary.name] if schema.primary.name in hit else hit["id"],
+                    score=float(hit["distance"]),
+                    fields={name: value for name, value in dict(hit["entity"]).items() if name not in vectors},
+                )
+                for hit in answer[0]
+            ]
+
+    # Writing
+
+    def create_database(self, database: str) -> None:
+        with self._translated(f"create the database {database}"):
+            self._client(DEFAULT_DATABASE).create_database(database, timeout=self.endpoint.timeout_seconds)
+
+    def create(
+        self, ref: CollectionRef, schema: Schema, *, shards: int, consistency_level: str, properties: dict[str, str]
+    ) -> None:
+        """An empty collection without indexes."""
+        from pymilvus import DataType, MilvusClient
+
+        made = MilvusClient.create_schema(
+            auto_id=schema.primary.auto_id,
+            enable_dynamic_field=schema.has_dynamic_field,
+            description=schema.description,
+        )
+        with self._translated(f"create {ref}", ref):
+            for entry in schema.fields:
+                options: dict[str, Any] = dict(entry.params)
+                if entry.element_type:
+                    options["element_type"] = DataType[entry.element_type]
+                if entry.default is not None:
+                    options["default_value"] = entry.default
+                made.add_field(
+                    entry.name,
+                    DataType[entry.type],
+                    description=entry.description,
+                    is_primary=entry.is_primary,
+                    auto_id=entry.auto_id,
+                    nullable=entry.is_nullable,
+                    is_partition_key=entry.is_partition_key,
+                    **options,
+                )
+            self._client(ref.database).create_collection(
+                ref.name,
+                schema=made,
+                num_shards=shards,
+                properties=properties,
+                timeout=DATA_TIMEOUT_SECONDS,
+                **({"consistency_level": consistency_level} if consistency_level else {}),
+            )
+
+    def create_partition(self, ref: CollectionRef, partition: str) -> None:
+        with self._translated(f"create the partition {partition} of {ref}", ref):
+            self._client(ref.database).create_partition(ref.name, partition, timeout=DATA_TIMEOUT_SECONDS)
+
+    def create_index(self, ref: CollectionRef, index: IndexEntry) -> None:
+        client = self._client(ref.database)
+        with self._translated(f"build the index {index.name} of {ref}", ref):
+            params = client.prepare_index_params()
+            params.add_index(
+                index.field,
+                index_type=index.type,
+                index_name=index.name,
+                params=dict(index.params),
+                **({"metric_type": index.metric} if index.metric else {}),
+            )
+            client.create_index(ref.name, params, timeout=DATA_TIMEOUT_SECONDS)
+
+    def insert(self, ref: CollectionRef, rows: Sequence[dict[str, Any]], *, partition: str) -> int:
+        """How many rows the server says it took."""
+        with self._translated(f"write to {ref}", ref):
+            answer = self._client(ref.database).insert(
+                ref.name, list(rows), partition_name=partition, timeout=DATA_TIMEOUT_SECONDS
+            )
+        return int(answer["insert_count"])
+
+    def rename(self, ref: CollectionRef, name: str) -> None:
+        with self._translated(f"rename {ref} to {name}", ref):
+            self._client(ref.database).rename_collection(ref.name, name, timeout=DATA_TIMEOUT_SECONDS)
+
+    def drop(self, ref: CollectionRef) -> None:
+        """Drop it with its aliases; fine when it is not there."""
+        client = self._client(ref.database)
+        with self._translated(f"drop {ref}", ref):
+            if ref.name not in client.list_collections(timeout=self.endpoint.timeout_seconds):
+                return
+            for alias in client.list_aliases(ref.name, timeout=self.endpoint.timeout_seconds)["aliases"]:
+                client.drop_alias(alias, timeout=self.endpoint.timeout_seconds)
+            client.drop_collection(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+
+    def aliases(self, database: str) -> dict[str, str]:
+        """Every alias of `database` and the collection it stands for."""
+        client, timeout = self._client(database), self.endpoint.timeout_seconds
+        with self._translated(f"list the aliases of database {database}"):
+            return {
+                alias: name
+                for name in client.list_collections(timeout=timeout)
+                for alias in client.list_aliases(name, timeout=timeout)["aliases"]
+            }
+
+    def create_alias(self, ref: CollectionRef, alias: str) -> None:
+        with self._translated(f"give {ref} the alias {alias}", ref):
+            self._client(ref.database).create_alias(ref.name, alias, timeout=self.endpoint.timeout_seconds)
+
+    def drop_alias(self, database: str, alias: str) -> None:
+        with self._translated(f"drop the alias {alias}"):
+            self._client(database).drop_alias(alias, timeout=self.endpoint.timeout_seconds)
+
+    def _client(self, database: str) -> Any:
+        if database not in self._clients:
+            from pymilvus import MilvusClient
+
+            # pymilvus logs every refused call with a traceback; our callers get the error instead.
+            logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+            with self._translated("be reached"):
+                self._clients[database] = MilvusClient(
+                    self.endpoint.uri,
+                    token=self.endpoint.token,
+                    db_name=database,
+                    timeout=self.endpoint.timeout_seconds,
+                    dedicated=True,
+                )
+        return self._clients[database]
+
+    @contextmanager
+    def _translated(self, what: str, ref: CollectionRef | None = None) -> Iterator[None]:
+        import grpc
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            yield
+        except (MilvusException, grpc.RpcError, grpc.FutureTimeoutError, ValueError, OSError) as error:
+            raise self._explained(error, what, ref) from error
+
+    def _explained(self, error: Exception, what: str, ref: CollectionRef | None) -> ClusterError:
+        reason = " ".join(str(getattr(error, "message", "") or error).split())
+        if self.endpoint.token:
+            reason = reason.replace(self.endpoint.token, "***")
+        reason = reason[:300].rstrip(". ")
+        if _DENIED.search(reason):
+            return ClusterDenied(
+                f"{self.address} refused to {what}: access denied. Check the cluster's token and its privileges."
+            )
+        if ref is not None and _NOT_FOUND.search(reason):
+            return CollectionMissing(f"{self.address} has no collection {ref}. Choose one that exists.")
+        if _ALREADY.search(reason):
+            return CollectionExists(f"{self.address} could not {what}: the name is taken. Choose another name.")
+        if what == "be reached" or _UNREACHABLE.search(reason):
+            return ClusterUnreachable(
+                f"{self.address} could not {what}: no answer from Milvus within {self.endpoint.timeout_seconds:g} s. "
+                "Check that the cluster is running, its endpoint and the network."
+            )
+        return ClusterError(f"{self.address} could not {what}: {reason}.")
+
+
+def literal(key: Key) -> str:
+    """`key` as a literal of Milvus' filter language, which knows no \\u escapes."""
+    if isinstance(key, int):
+        return str(key)
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return '"' + "".join(escapes.get(character, character) for character in key) + '"'
+
+
+def _index_entry(described: dict[str, Any]) -> IndexEntry:
+    about = {"index_type", "metric_type", "field_name", "index_name", "total_rows", "indexed_rows"}
+    about |= {
+        "pending_index_rows",
+        "state",
+        "index_state_fail_reason",
+        "index_version",
+        "min_index_version",
+        "max_index_version",
+    }
+    return IndexEntry(
+        field=described["field_name"],
+        name=described.get("index_name", ""),
+        type=described.get("index_type", ""),
+        metric=described.get("metric_type", ""),
+        params={name: str(value) for name, value in sorted(described.items()) if name not in about},
+    )
+
+
+def _checked_address(uri: str) -> str:
+    """`uri` without secrets, if it is a network address.
+
+    pymilvus would take a path for a Milvus Lite database and open it in this process.
+    """
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password or port == 0:
+        raise EndpointInvalid(
+            "The cluster's endpoint is not valid. Write it as https://host:port, and the token in its own field."
+        )
+    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port else "")
