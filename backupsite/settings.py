@@ -131,7 +131,10 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # pricing knows regions only by their codes; this function tells it which exist.
-PRICING_REGION_SOURCE = "clusters.querysets.price_regions"
+PRICING_REGION_SOURCE = "backupsite.wiring.price_regions"
+
+# Whether this installation may start Milvus Lite databases of its own and look after them.
+EMBEDDED_CLUSTERS = env.bool("EMBEDDED_CLUSTERS", default=False)
 
 # Jobs. A lease that is not renewed for this long is taken for a dead worker's.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=15)
@@ -139,6 +142,8 @@ JOB_POLL_SECONDS = env.float("JOB_POLL_SECONDS", default=0.2)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=5)
 # How many jobs one worker process carries out at a time.
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
+# How long a worker waits for one answer of a cluster.
+WORKER_CLUSTER_TIMEOUT_SECONDS = env.float("WORKER_CLUSTER_TIMEOUT_SECONDS", default=60)
 # How long pages wait for a cluster to answer.
 CLUSTER_TIMEOUT_SECONDS = env.float("CLUSTER_TIMEOUT_SECONDS", default=5)
 

@@ -1,0 +1,24 @@
+"""The identifiers people, URLs, stores and logs use for a thing; row numbers never leave the database."""
+
+import secrets
+import string
+
+_LETTERS = string.ascii_lowercase + string.digits
+
+
+def hex_code(prefix: str, length: int) -> str:
+    """`prefix` and `length` random hexadecimal digits, e.g. `in01-1f0c…`."""
+    return prefix + secrets.token_hex((length + 1) // 2)[:length]
+
+
+def letter_code(prefix: str, length: int) -> str:
+    """`prefix` and `length` random lower-case letters and digits, e.g. `job-04u4…`."""
+    return prefix + "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+def organization_code() -> str:
+    return hex_code("org-", 22)
+
+
+def project_code() -> str:
+    return hex_code("proj-", 22)

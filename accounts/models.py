@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+from .codes import organization_code, project_code
+from .privileges import OrganizationRole, Privilege, ProjectRole
+from .querysets import ProjectQuerySet
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """A person who signs in with an e-mail address. What they may do follows from memberships alone."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case")]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Organization(models.Model):
+    code = models.CharField(max_length=40, unique=True, default=organization_code, editable=False)
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrganizationMember(models.Model):
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="organization_memberships")
+    role = models.CharField(max_length=20, choices=OrganizationRole.choices, default=OrganizationRole.MEMBER)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user"], name="one_role_per_organization_member")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()}"
+
+
+class Project(models.Model):
+    code = models.CharField(max_length=40, unique=True, default=project_code, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="project_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomRole(models.Model):
+    """A named set of privileges that an organization made for itself."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="custom_roles")
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="custom_role_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomRolePrivilege(models.Model):
+    role = models.ForeignKey(CustomRole, on_delete=models.CASCADE, related_name="privileges")
+    privilege = models.CharField(max_length=40, choices=Privilege.choices)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["role", "privilege"], name="privilege_once_per_role")]
+
+    def __str__(self) -> str:
+        return self.privilege
+
+
+class ProjectMember(models.Model):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="project_memberships")
+    role = models.CharField(max_length=20, choices=ProjectRole.choices)
+    custom_role = models.ForeignKey(CustomRole, null=True, blank=True, on_delete=models.PROTECT, related_name="members")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="one_role_per_project_member"),
+            models.CheckConstraint(
+                condition=models.Q(role=ProjectRole.CUSTOM, custom_role__isnull=False)
+                | (~models.Q(role=ProjectRole.CUSTOM) & models.Q(custom_role__isnull=True)),
+                name="custom_role_named_exactly_when_role_is_custom",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.custom_role or self.get_role_display()}"

@@ -1,0 +1,65 @@
+"""Named privileges, which role carries which, and the pure question who may do what."""
+
+from django.db.models import TextChoices
+
+
+class Privilege(TextChoices):
+    BACKUP_VIEW = "backup: view"
+    BACKUP_MANAGE = "backup: manage"
+    CLUSTER_VIEW = "cluster: view"
+    CLUSTER_MANAGE = "cluster: manage"
+    BILLING_VIEW = "billing: view"
+    BILLING_MANAGE = "billing: manage"
+    MEMBER_MANAGE = "member: manage"
+
+
+class OrganizationRole(TextChoices):
+    OWNER = "owner", "Organization Owner"
+    BILLING_ADMIN = "billing_admin", "Billing Admin"
+    MEMBER = "member", "Member"
+
+
+class ProjectRole(TextChoices):
+    ADMIN = "admin", "Project Admin"
+    OPERATOR = "operator", "Data Operator"
+    VIEWER = "viewer", "Data Viewer"
+    CUSTOM = "custom", "Custom role"
+
+
+EVERYTHING = frozenset(Privilege)
+LOOK_ONLY = frozenset({Privilege.BACKUP_VIEW, Privilege.CLUSTER_VIEW})
+
+BY_ORGANIZATION_ROLE: dict[str, frozenset[Privilege]] = {
+    OrganizationRole.OWNER: EVERYTHING,
+    OrganizationRole.BILLING_ADMIN: frozenset({Privilege.BILLING_VIEW, Privilege.BILLING_MANAGE}),
+    OrganizationRole.MEMBER: frozenset(),
+}
+BY_PROJECT_ROLE: dict[str, frozenset[Privilege]] = {
+    ProjectRole.ADMIN: EVERYTHING,
+    ProjectRole.OPERATOR: LOOK_ONLY,
+    ProjectRole.VIEWER: LOOK_ONLY,
+}
+
+# Managing something includes looking at it.
+_IMPLIED = {
+    Privilege.BACKUP_MANAGE: Privilege.BACKUP_VIEW,
+    Privilege.CLUSTER_MANAGE: Privilege.CLUSTER_VIEW,
+    Privilege.BILLING_MANAGE: Privilege.BILLING_VIEW,
+}
+
+
+def with_implied(privileges: frozenset[Privilege]) -> frozenset[Privilege]:
+    """`privileges` and what they include: `backup: manage` brings `backup: view`."""
+    return privileges | {_IMPLIED[held] for held in privileges if held in _IMPLIED}
+
+
+def privileges_of(
+    organization_role: str | None, project_role: str | None, custom_privileges: frozenset[Privilege] = frozenset()
+) -> frozenset[Privilege]:
+    """What a person may do in one project: the union of what both roles give (rule R4)."""
+    granted = BY_ORGANIZATION_ROLE.get(organization_role or "", frozenset())
+    if project_role == ProjectRole.CUSTOM:
+        granted = granted | custom_privileges
+    else:
+        granted = granted | BY_PROJECT_ROLE.get(project_role or "", frozenset())
+    return with_implied(granted)

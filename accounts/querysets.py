@@ -1,0 +1,30 @@
+"""Every named way to read people and projects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from .privileges import BY_ORGANIZATION_ROLE, BY_PROJECT_ROLE, Privilege, ProjectRole, with_implied
+
+if TYPE_CHECKING:
+    from .models import User
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def where_user_has(self, user: User, privilege: Privilege) -> ProjectQuerySet:
+        """Projects in which `user` holds `privilege`, by an organization role, a project role or a custom role; one query."""
+        organization_roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]
+        project_roles = [role for role, held in BY_PROJECT_ROLE.items() if privilege in with_implied(held)]
+        sufficient = [held for held in Privilege if privilege in with_implied(frozenset({held}))]
+        return self.filter(
+            Q(organization__members__user=user, organization__members__role__in=organization_roles)
+            | Q(members__user=user, members__role__in=project_roles)
+            | Q(
+                members__user=user,
+                members__role=ProjectRole.CUSTOM,
+                members__custom_role__privileges__privilege__in=sufficient,
+            )
+        ).distinct()

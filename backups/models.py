@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from accounts.models import Project, User
+from clusters.models import Cluster, Region, Store
+
+from .querysets import BackupQuerySet, CopyQuerySet
+from .states import BackupState, CopyState, Origin, Scope
+
+
+class Backup(models.Model):
+    """One state of a cluster, taken at one time. Its bytes lie in its copies, the first of which is the original."""
+
+    code = models.CharField(max_length=60, unique=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="backups")
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="backups")
+    number = models.PositiveIntegerField(help_text="Counts the backups of one cluster, from 1.")
+    name = models.CharField(max_length=200)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.MANUAL)
+    scope = models.CharField(max_length=12, choices=Scope.choices, default=Scope.CLUSTER)
+    state = models.CharField(max_length=12, choices=BackupState.choices, default=BackupState.CREATING)
+    reason = models.CharField(max_length=1000, blank=True, help_text="Why it failed, in one sentence.")
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    row_count = models.BigIntegerField(null=True, blank=True)
+    # Sentences from the manifest: what was left out (R5), and what the server could not give.
+    exclusions = models.JSONField(default=list, blank=True)
+    notes = models.JSONField(default=list, blank=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = BackupQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "number"], name="backup_number_unique_in_cluster"),
+            models.CheckConstraint(
+                condition=~Q(state=BackupState.AVAILABLE) | Q(size_bytes__isnull=False, row_count__isnull=False),
+                name="available_backup_knows_its_size",
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "-created_at"])]
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("backups:backup-detail", args=[self.code])
+
+
+class BackupCollection(models.Model):
+    """One collection that a backup holds (or, while it is being taken, was asked to hold)."""
+
+    backup = models.ForeignKey(Backup, on_delete=models.CASCADE, related_name="collections")
+    database = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    row_count = models.BigIntegerField(null=True, blank=True)
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    shard_count = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["backup", "database", "name"], name="collection_once_per_backup")
+        ]
+        ordering = ["database", "name"]
+
+    def __str__(self) -> str:
+        return self.name if self.database == "default" else f"{self.database}.{self.name}"
+
+
+class Copy(models.Model):
+    """The bytes of one backup in one region. The original is the copy in the cluster's own region."""
+
+    backup = models.ForeignKey(Backup, on_delete=models.PROTECT, related_name="copies")
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="copies")
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="copies")
+    is_original = models.BooleanField(default=False)
+    origin = models.CharField(max_length=10, choices=Origin.choices)
+    state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.PLANNED)
+    reason = models.CharField(max_length=1000, blank=True, help_text="Why it failed or was canceled, in one sentence.")
+    size_bytes = models.BigIntegerField(null=True, blank=True)
+    sent_bytes = models.BigIntegerField(default=0, help_text="Bytes that really travelled between regions.")
+    skipped_bytes = models.BigIntegerField(default=0, help_text="Bytes the region already held.")
+    kept_days = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: kept until deleted.")
+    stored_at = models.DateTimeField(null=True, blank=True, help_text="Since when the region holds the bytes.")
+    verified_at = models.DateTimeField(null=True, blank=True, help_text="When every object was last read back.")
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CopyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "copies"
+        constraints = [
+            models.UniqueConstraint(fields=["backup", "region"], name="one_copy_per_region"),
+            models.UniqueConstraint(fields=["backup"], condition=Q(is_original=True), name="one_original_per_backup"),
+            # R15: available means proven.
+            models.CheckConstraint(
+                condition=~Q(state=CopyState.AVAILABLE)
+                | Q(verified_at__isnull=False, stored_at__isnull=False, size_bytes__isnull=False),
+                name="available_copy_was_verified",
+            ),
+            # R8 and R9: manual copies have no end, automatic ones must have one.
+            models.CheckConstraint(
+                condition=Q(origin=Origin.MANUAL, kept_days__isnull=True) | Q(origin=Origin.AUTO, kept_days__gte=1),
+                name="manual_copies_are_kept_automatic_ones_expire",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=CopyState.DELETED, deleted_at__isnull=False)
+                | (~Q(state=CopyState.DELETED) & Q(deleted_at__isnull=True)),
+                name="deleted_copy_knows_when",
+            ),
+        ]
+        ordering = ["-is_original", "region"]
+
+    def __str__(self) -> str:
+        return f"{self.backup} in {self.region_id}"
+
+    @property
+    def is_restorable(self) -> bool:
+        return self.state == CopyState.AVAILABLE

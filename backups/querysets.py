@@ -1,0 +1,53 @@
+"""Every named way to read the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Prefetch
+
+from accounts.access import projects_with
+from accounts.models import User
+from accounts.privileges import Privilege
+
+from .states import BackupState, CopyState
+
+if TYPE_CHECKING:
+    pass
+
+
+class BackupQuerySet(models.QuerySet["Backup"]):
+    def visible_to(self, user: User) -> BackupQuerySet:
+        """Backups of the projects in which `user` may look at backups."""
+        return self.filter(project__in=projects_with(user, Privilege.BACKUP_VIEW))
+
+    def existing(self) -> BackupQuerySet:
+        return self.exclude(state=BackupState.DELETED)
+
+    def for_list(self) -> BackupQuerySet:
+        """Everything one row of a backup list shows, in two queries however many rows."""
+        from .models import Copy
+
+        copies = Copy.objects.select_related("region").exclude(state=CopyState.DELETED)
+        return self.select_related("cluster__region", "created_by").prefetch_related(
+            Prefetch("copies", queryset=copies)
+        )
+
+
+class CopyQuerySet(models.QuerySet["Copy"]):
+    def available(self) -> CopyQuerySet:
+        """Copies that were proven and can be restored from."""
+        return self.filter(state=CopyState.AVAILABLE)
+
+    def planned(self) -> CopyQuerySet:
+        return self.filter(state=CopyState.PLANNED)
+
+    def visible_to(self, user: User, privilege: Privilege) -> CopyQuerySet:
+        return self.filter(backup__project__in=projects_with(user, privilege))
+
+    def ever_stored(self) -> CopyQuerySet:
+        """Copies whose bytes lay in a store at some time, with all that their price depends on, in one query."""
+        return self.filter(stored_at__isnull=False).select_related(
+            "region", "backup__cluster__region", "backup__project"
+        )

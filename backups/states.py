@@ -1,0 +1,61 @@
+"""The states of backups and copies and the moves between them, as data."""
+
+from django.db.models import TextChoices
+
+
+class Origin(TextChoices):
+    MANUAL = "manual", "Manual"
+    AUTO = "auto", "Automatic"
+
+
+class Scope(TextChoices):
+    CLUSTER = "cluster", "Whole cluster"
+    COLLECTION = "collection", "Chosen collections"
+
+
+class BackupState(TextChoices):
+    CREATING = "creating", "Creating"
+    AVAILABLE = "available", "Available"
+    FAILED = "failed", "Failed"
+    CANCELED = "canceled", "Canceled"
+    DELETED = "deleted", "Deleted"
+
+
+class CopyState(TextChoices):
+    PLANNED = "planned", "Planned"  # waits for the original
+    TRANSFERRING = "transferring", "Transferring"
+    VERIFYING = "verifying", "Verifying"  # every byte has arrived; none of it is trusted yet
+    AVAILABLE = "available", "Available"
+    DAMAGED = "damaged", "Damaged"
+    FAILED = "failed", "Failed"
+    CANCELED = "canceled", "Canceled"
+    DELETING = "deleting", "Deleting"
+    DELETED = "deleted", "Deleted"
+
+
+BACKUP_MOVES: dict[str, set[str]] = {
+    BackupState.CREATING: {BackupState.AVAILABLE, BackupState.FAILED, BackupState.CANCELED},
+    # A failed or canceled backup may be tried again by the same job's retry.
+    BackupState.FAILED: {BackupState.CREATING, BackupState.DELETED},
+    BackupState.CANCELED: {BackupState.DELETED},
+    BackupState.AVAILABLE: {BackupState.DELETED},
+}
+
+_BROKEN = {CopyState.FAILED, CopyState.CANCELED}
+COPY_MOVES: dict[str, set[str]] = {
+    CopyState.PLANNED: {CopyState.TRANSFERRING, *_BROKEN},
+    CopyState.TRANSFERRING: {CopyState.VERIFYING, *_BROKEN},
+    CopyState.VERIFYING: {CopyState.AVAILABLE, CopyState.TRANSFERRING, CopyState.DAMAGED, *_BROKEN},
+    CopyState.AVAILABLE: {CopyState.DAMAGED, CopyState.DELETING},
+    CopyState.DAMAGED: {CopyState.TRANSFERRING, CopyState.DELETING},
+    CopyState.FAILED: {CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.DELETING},
+    CopyState.CANCELED: {CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.DELETING},
+    CopyState.DELETING: {CopyState.DELETED},
+}
+
+# What may hold bytes in a store, and therefore costs money and must be removed when the backup is.
+HOLDS_BYTES = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED, CopyState.DELETING})
+
+
+def is_allowed(moves: dict[str, set[str]], before: str, after: str) -> bool:
+    return after in moves.get(before, set())

@@ -1,0 +1,23 @@
+"""Every address of the site."""
+
+from django.conf import settings
+from django.contrib.auth import views as auth_views
+from django.urls import include, path
+from django.views.generic import TemplateView
+
+from . import views
+
+urlpatterns = [
+    path("", include("dashboard.urls")),
+    path("clusters/", include("clusters.urls")),
+    path("settings/", include("clusters.settings_urls")),
+    path("jobs/", include("jobs.urls")),
+    path("backups/", include("backups.urls")),
+    path("prices/", include("pricing.urls")),
+    path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),
+    path("health/", views.health, name="health"),
+]
+
+if settings.DEBUG:
+    urlpatterns.append(path("design/", TemplateView.as_view(template_name="design/gallery.html"), name="gallery"))

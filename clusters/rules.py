@@ -1,0 +1,60 @@
+"""What can be backed up and copied where (rules R1, R2, R3). Pure; every reason is a sentence for the page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .errors import ClusterRefused
+
+
+@dataclass(frozen=True)
+class RegionFacts:
+    """What the rules need to know of a region."""
+
+    code: str
+    provider: str
+    provider_name: str
+    continent: str
+
+
+def why_not_backed_up(plan: str) -> str | None:
+    """Why a cluster of `plan` cannot be backed up and what to do instead, or None if it can (R1)."""
+    if plan == "free":
+        return "Free clusters cannot be backed up. Upgrade the cluster to Dedicated first."
+    if plan == "serverless":
+        return "Serverless clusters cannot be backed up. Migrate the data to a Dedicated cluster first."
+    return None
+
+
+def why_not_copied(plan: str, provider: str) -> str | None:
+    """Why backups of such a cluster cannot be copied to other regions, or None if they can (R1, R3)."""
+    if reason := why_not_backed_up(plan):
+        return reason
+    if provider == "azure":
+        return "Clusters on Azure can be backed up, but their backups cannot be copied to other regions."
+    return None
+
+
+def copy_targets(source: RegionFacts, regions: Iterable[RegionFacts]) -> list[RegionFacts]:
+    """The regions a backup from `source` may be copied to: same provider, not `source` itself (R2)."""
+    return [region for region in regions if region.provider == source.provider and region.code != source.code]
+
+
+def check_copy_targets(plan: str, source: RegionFacts, targets: Sequence[RegionFacts]) -> None:
+    """Raise ClusterRefused if any of `targets` breaks R1, R2 or R3, or is named twice."""
+    if targets and (reason := why_not_copied(plan, source.provider)):
+        raise ClusterRefused(reason, field="regions")
+    seen: set[str] = set()
+    for target in targets:
+        if target.code in seen:
+            raise ClusterRefused(f"{target.code} was chosen twice. One copy per region is made.", field="regions")
+        seen.add(target.code)
+        if target.code == source.code:
+            raise ClusterRefused(
+                f"{target.code} is the cluster's own region: the original already lies there.", field="regions"
+            )
+        if target.provider != source.provider:
+            raise ClusterRefused(
+                f"{target.code} belongs to {target.provider_name}, but the cluster runs on {source.provider_name}. "
+                "Copies can only go to regions of the same provider.",
+                field="regions",
+            )

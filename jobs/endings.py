@@ -1,0 +1,62 @@
+"""What the end of a job means for the catalogue. Each call belongs into the transaction of the move it follows."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from backups.services import abandon_planned_copies, complete_copy, complete_deletion, move_backup, move_copy
+from backups.states import BackupState, CopyState
+
+from .models import Job
+from .moves import create_job, move_job
+from .states import JobState, JobType
+
+_COPY_STATE = {
+    JobState.FAILED: CopyState.FAILED,
+    JobState.CRASHED: CopyState.FAILED,
+    JobState.CANCELED: CopyState.CANCELED,
+}
+
+
+@transaction.atomic
+def settle(job: Job) -> None:
+    """Tell the catalogue that `job` failed, crashed or was canceled, with the job's own reason.
+
+    If it was the original, every copy that waited for it ends with a job that says why; nothing waits for ever (R6).
+    A failed restore or removal changes nothing in the catalogue: a copy being removed stays marked until it is gone.
+    """
+    if job.type not in {JobType.BACKUP, JobType.COPY}:
+        return
+    state = JobState(job.state)
+    move_copy(job.copy, _COPY_STATE[state], reason=job.reason)
+    if job.type == JobType.COPY:
+        return
+    was_canceled = state == JobState.CANCELED
+    move_backup(job.backup, BackupState.CANCELED if was_canceled else BackupState.FAILED, reason=job.reason)
+    ending = "was canceled" if was_canceled else f"failed: {job.reason}"
+    reason = f"Canceled because the original backup {ending}"[:1000]
+    for copy in abandon_planned_copies(job.backup, reason=reason):
+        child = create_job(JobType.COPY, copy=copy, origin=job.origin, created_by=job.created_by, parent=job)
+        move_job(child, JobState.CANCELED, note=reason, reason=reason)
+
+
+@transaction.atomic
+def succeed_backup(job: Job, *, size_bytes: int, row_count: int, note: str) -> None:
+    """The original is proven: it becomes available, and one job per planned copy appears (R6, R7)."""
+    move_job(job, JobState.SUCCESSFUL, note=note, reason="")
+    complete_copy(job.copy, size_bytes=size_bytes)
+    move_backup(job.backup, BackupState.AVAILABLE, size_bytes=size_bytes, row_count=row_count)
+    for copy in job.backup.copies.planned().select_related("region", "backup__project", "backup__cluster"):
+        create_job(JobType.COPY, copy=copy, origin=job.origin, created_by=job.created_by, parent=job)
+
+
+@transaction.atomic
+def succeed_copy(job: Job, *, size_bytes: int, note: str) -> None:
+    move_job(job, JobState.SUCCESSFUL, note=note, reason="")
+    complete_copy(job.copy, size_bytes=size_bytes)
+
+
+@transaction.atomic
+def succeed_deletion(job: Job, *, note: str) -> None:
+    move_job(job, JobState.SUCCESSFUL, note=note, reason="")
+    complete_deletion(job.copy)

@@ -1,0 +1,109 @@
+"""A worker's hold on one job: a thread that renews the lease, writes progress and hears of cancellation."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from .errors import StaleJob
+from .models import Job
+from .moves import renew_lease
+from .states import JobState
+
+if TYPE_CHECKING:
+    from dataplane.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+class Hold:
+    """Use as a context manager around the work on a claimed job.
+
+    Pass `on_progress`, `should_stop` and `may_commit` to the data plane. Progress reaches the row at most once a
+    second, and a cancellation reaches the work within about a second.
+    """
+
+    def __init__(self, job: Job, stopping: threading.Event) -> None:
+        self._job_id, self._lease = job.pk, job.lease
+        self._stopping = stopping
+        self._released = threading.Event()
+        self._progress: Progress | None = None
+        self._renewed_at = time.monotonic()
+        self.is_lost = False
+        self.is_canceled = False
+        self._thread = threading.Thread(target=self._beat, name=f"hold-{job.code}", daemon=True)
+
+    def __enter__(self) -> Hold:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Stop renewing; after this the thread writes nothing any more."""
+        self._released.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def on_progress(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def should_stop(self) -> bool:
+        return self.is_lost or self.is_canceled or self._stopping.is_set()
+
+    def may_commit(self) -> None:
+        """Raise StaleJob unless the job is still ours and nobody asked to stop; asks the database, not memory."""
+        if renew_lease(self._job_id, self._lease) not in {JobState.IN_PROGRESS, JobState.VERIFYING}:
+            raise StaleJob(f"job {self._job_id} is not ours any more")
+
+    def _beat(self) -> None:
+        try:
+            written: Progress | None = None
+            while not self._released.wait(1.0):
+                progress = self._progress
+                is_due = time.monotonic() - self._renewed_at >= settings.JOB_LEASE_SECONDS / 3
+                if progress is written and not is_due and not self._wants_news():
+                    continue
+                self._renew(progress if progress is not written else None)
+                written = progress
+        finally:
+            connection.close()
+
+    def _wants_news(self) -> bool:
+        """Whether a cancellation may be waiting that no progress would tell us of; a read costs nothing, a write does."""
+        try:
+            state = Job.objects.filter(pk=self._job_id, lease=self._lease).values_list("state", flat=True).first()
+        except DatabaseError:
+            return False
+        return state is None or (state == JobState.CANCELING and not self.is_canceled)
+
+    def _renew(self, progress: Progress | None) -> None:
+        changes = {}
+        if progress is not None:
+            changes = {
+                "bytes_done": progress.bytes_done,
+                "bytes_total": progress.bytes_total,
+                "progress_at": timezone.now(),
+            }
+        try:
+            state = renew_lease(self._job_id, self._lease, **changes)
+        except DatabaseError as trouble:
+            # The database may be back before the lease ends; after that somebody else may own the job.
+            connection.close()
+            if time.monotonic() - self._renewed_at > settings.JOB_LEASE_SECONDS:
+                self.is_lost = True
+            log.warning("The lease of job %s could not be renewed: %s", self._job_id, trouble)
+            return
+        if state is None:
+            self.is_lost = True
+            return
+        self._renewed_at = time.monotonic()
+        self.is_canceled = self.is_canceled or state == JobState.CANCELING

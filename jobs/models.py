@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Project, User
+from backups.models import Backup, Copy
+from backups.states import Origin
+from clusters.models import Cluster, Region
+
+from .codes import job_code
+from .querysets import JobQuerySet
+from .states import ACTIVE, FINAL, HELD, JobState, JobType
+
+
+def max_attempts() -> int:
+    return settings.JOB_MAX_ATTEMPTS
+
+
+class Job(models.Model):
+    """One piece of work and the only truth about it; workers come and go."""
+
+    code = models.CharField(max_length=40, unique=True, default=job_code, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="jobs")
+    type = models.CharField(max_length=10, choices=JobType.choices)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.MANUAL)
+    state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.PENDING)
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="jobs")
+    backup = models.ForeignKey(Backup, on_delete=models.PROTECT, related_name="jobs")
+    # The copy that this job makes, reads from or removes.
+    copy = models.ForeignKey(Copy, on_delete=models.PROTECT, related_name="jobs")
+    target_region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    # What a restore was asked to do; see jobs.restores.RestoreRequest.
+    parameters = models.JSONField(default=dict, blank=True)
+    # Sentences for the person who asked, e.g. which shard counts were lowered.
+    notes = models.JSONField(default=list, blank=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    priority = models.PositiveSmallIntegerField(default=50)
+    not_before = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=max_attempts)
+    lease = models.CharField(max_length=40, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    # Grows with every claim; a manifest carries it, so a stale worker can finish nothing in a store either.
+    fence = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+
+    bytes_done = models.BigIntegerField(default=0)
+    bytes_total = models.BigIntegerField(default=0)
+    progress_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=1000, blank=True, help_text="The last failure, in one sentence.")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # R10: one manual backup per cluster at a time.
+            models.UniqueConstraint(
+                fields=["cluster"],
+                condition=Q(type=JobType.BACKUP, origin=Origin.MANUAL, state__in=sorted(ACTIVE)),
+                name="one_manual_backup_per_cluster",
+            ),
+            # One job at a time may write or remove one copy; any number may read it.
+            models.UniqueConstraint(
+                fields=["copy"],
+                condition=~Q(type=JobType.RESTORE) & Q(state__in=sorted(ACTIVE)),
+                name="one_active_job_per_copy",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=sorted(FINAL), finished_at__isnull=False)
+                | (~Q(state__in=sorted(FINAL)) & Q(finished_at__isnull=True)),
+                name="finished_at_exactly_when_final",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=sorted(HELD), lease_until__isnull=False)
+                | (~Q(state__in=sorted(HELD)) & Q(lease="", lease_until__isnull=True)),
+                name="lease_exactly_while_held",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["priority", "pk"], condition=Q(state=JobState.PENDING), name="job_pending_by_priority"
+            ),
+            models.Index(fields=["lease_until"], condition=Q(state__in=sorted(HELD)), name="job_held_by_lease"),
+            models.Index(fields=["project", "-created_at"]),
+        ]
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()} {self.code}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("jobs:job-detail", args=[self.code])
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def is_cancelable(self) -> bool:
+        return self.state in ACTIVE and self.state != JobState.CANCELING and self.type != JobType.DELETE
+
+    @property
+    def progress_percent(self) -> int:
+        """0 to 100; 100 only when the job has succeeded."""
+        if self.state == JobState.SUCCESSFUL:
+            return 100
+        if self.bytes_total <= 0:
+            return 0
+        return min(99, self.bytes_done * 100 // self.bytes_total)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From the first start to the end, or to now while it runs."""
+        if self.started_at is None:
+            return None
+        return (self.finished_at or timezone.now()) - self.started_at
+
+    @property
+    def rate_bytes_per_second(self) -> float | None:
+        """Average rate of this job's bytes, or None before there is one."""
+        if not self.bytes_done or not self.started_at:
+            return None
+        seconds = ((self.progress_at or timezone.now()) - self.started_at).total_seconds()
+        return self.bytes_done / seconds if seconds > 0 else None
+
+
+class JobEvent(models.Model):
+    """One line of a job's history; written with the move it tells of, never changed."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(auto_now_add=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    from_state = models.CharField(max_length=12, choices=JobState.choices, blank=True)
+    to_state = models.CharField(max_length=12, choices=JobState.choices)
+    note = models.CharField(max_length=1000, blank=True)
+    by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state} -> {self.to_state}"

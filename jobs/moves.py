@@ -1,0 +1,117 @@
+"""The one function that moves a job, and the claim, the lease and the sweep that rest on it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import User
+from backups.models import Copy
+from clusters.models import Cluster, Region
+
+from .errors import IllegalMove, StaleJob
+from .models import Job, JobEvent
+from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
+
+
+@transaction.atomic
+def create_job(
+    job_type: JobType,
+    *,
+    copy: Copy,
+    origin: str,
+    created_by: User | None,
+    parent: Job | None = None,
+    cluster: Cluster | None = None,
+    target_region: Region | None = None,
+    parameters: dict[str, Any] | None = None,
+) -> Job:
+    """Write down one piece of work on `copy`, pending. IntegrityError if R10 or another job on the copy forbids it."""
+    backup = copy.backup
+    job = Job.objects.create(
+        project=backup.project,
+        type=job_type,
+        origin=origin,
+        cluster=cluster or backup.cluster,
+        backup=backup,
+        copy=copy,
+        target_region=target_region or copy.region,
+        parent=parent,
+        parameters=parameters or {},
+        priority=PRIORITY[job_type],
+        created_by=created_by,
+    )
+    JobEvent.objects.create(job=job, to_state=JobState.PENDING, by=created_by)
+    return job
+
+
+@transaction.atomic
+def move_job(job: Job, to: JobState, *, note: str = "", by: User | None = None, **changes: Any) -> None:
+    """Move `job` on, or raise StaleJob if somebody else moved it first.
+
+    A job that is no longer held gives its lease back, a final one gets its end.
+    """
+    before = JobState(job.state)
+    if not is_allowed(before, to):
+        raise IllegalMove(f"{job.code}: {before} -> {to}")
+    if to in FINAL:
+        changes["finished_at"] = timezone.now()
+    if to not in HELD:
+        changes |= {"lease": "", "lease_until": None}
+    # The WHERE clause is the lock: it matches only while state and lease are as we read them.
+    mine = Job.objects.filter(pk=job.pk, state=before, lease=job.lease)
+    if mine.update(state=to, **changes) != 1:
+        raise StaleJob(job.code)
+    job.refresh_from_db()
+    JobEvent.objects.create(job=job, attempt=job.attempt, from_state=before, to_state=to, note=note[:1000], by=by)
+
+
+def claim_job(worker: str) -> Job | None:
+    """Take the most urgent pending job for `worker`, or None if there is none.
+
+    Losing a race means looking again. The fence grows with every claim; the attempt is counted here, so that a worker
+    which dies before its first word has used one up.
+    """
+    while True:
+        with transaction.atomic():
+            job = Job.objects.claimable(timezone.now()).first()
+            if job is None:
+                return None
+            try:
+                move_job(
+                    job,
+                    JobState.IN_PROGRESS,
+                    note=f"Taken by {worker}",
+                    lease=secrets.token_hex(16),
+                    lease_until=_lease_end(),
+                    fence=F("fence") + 1,
+                    attempt=F("attempt") + 1,
+                    worker=worker,
+                    started_at=job.started_at or timezone.now(),
+                    not_before=None,
+                    bytes_done=0,
+                    bytes_total=0,
+                    progress_at=None,
+                )
+            except StaleJob:
+                continue
+            return job
+
+
+def renew_lease(job_id: int, lease: str, **progress: Any) -> JobState | None:
+    """Keep the job for another lease and write its progress; the state it is in now, or None if it was taken away."""
+    mine = Job.objects.filter(pk=job_id, lease=lease, state__in=HELD)
+    if mine.update(lease_until=_lease_end(), **progress) != 1:
+        return None
+    state = mine.values_list("state", flat=True).first()
+    return JobState(state) if state else None
+
+
+def _lease_end() -> Any:
+    return timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)

@@ -1,0 +1,66 @@
+"""Every named way to read jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Prefetch, Q
+
+from accounts.access import projects_with
+from accounts.models import User
+from accounts.privileges import Privilege
+from backups.states import Origin
+
+from .states import ACTIVE, HELD, JobState, JobType
+
+if TYPE_CHECKING:
+    pass
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, user: User) -> JobQuerySet:
+        """Jobs of the projects in which `user` may look at backups."""
+        return self.filter(project__in=projects_with(user, Privilege.BACKUP_VIEW))
+
+    def active(self) -> JobQuerySet:
+        return self.filter(state__in=ACTIVE)
+
+    def for_row(self) -> JobQuerySet:
+        """Everything one row of the job table shows, in one query."""
+        return self.select_related("cluster__region", "target_region", "backup", "created_by", "copy")
+
+    def for_list(self) -> JobQuerySet:
+        """Originals and other first jobs, newest first, each with its copy jobs; two queries however many rows."""
+        from .models import Job
+
+        children = Job.objects.for_row().order_by("pk")
+        return self.filter(parent__isnull=True).for_row().prefetch_related(Prefetch("children", queryset=children))
+
+    def backups_running_in(self, cluster_id: int, origin: Origin) -> JobQuerySet:
+        return self.active().filter(cluster=cluster_id, type=JobType.BACKUP, origin=origin)
+
+    def claimable(self, now: datetime) -> JobQuerySet:
+        """Pending jobs whose time has come, most urgent first.
+
+        Removing and writing never meet in one cluster's part of one region: a removal decides which chunks nobody
+        needs, and a writer may be relying on just those (rule R16).
+        """
+        from .models import Job
+
+        neighbours = Job.objects.filter(
+            cluster=OuterRef("cluster"), target_region=OuterRef("target_region"), state__in=HELD
+        ).exclude(pk=OuterRef("pk"))
+        writers = neighbours.filter(type__in=[JobType.BACKUP, JobType.COPY])
+        removers = neighbours.filter(type=JobType.DELETE)
+        return (
+            self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state=JobState.PENDING)
+            .exclude(Q(type=JobType.DELETE) & (Exists(writers) | Exists(removers)))
+            .exclude(Q(type__in=[JobType.BACKUP, JobType.COPY, JobType.RESTORE]) & Exists(removers))
+            .order_by("priority", "pk")
+        )
+
+    def with_expired_lease(self, now: datetime) -> JobQuerySet:
+        """Jobs whose worker stopped renewing its lease."""
+        return self.filter(state__in=HELD, lease_until__lt=now)

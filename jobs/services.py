@@ -1,0 +1,167 @@
+"""What people and the scheduler ask for. Each call checks the right, the rules, and writes rows; no bytes move here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from django.db import IntegrityError, transaction
+
+from accounts.access import require
+from accounts.models import Project, User
+from accounts.privileges import Privilege
+from backups.models import Backup, Copy
+from backups.services import move_copy, plan_backup
+from backups.states import BackupState, CopyState, Origin
+from clusters.models import Cluster, Region
+from clusters.rules import why_not_backed_up
+from clusters.services import add_embedded_cluster
+
+from .endings import settle
+from .errors import JobRefused, StaleJob
+from .models import Job
+from .moves import create_job, move_job
+from .restores import RestoreRequest
+from .states import JobState, JobType
+
+
+@transaction.atomic
+def request_backup(
+    *,
+    user: User | None,
+    cluster: Cluster,
+    origin: Origin = Origin.MANUAL,
+    collections: Sequence[tuple[str, str]] | None = None,
+    regions: Sequence[Region] = (),
+    kept_days: int | None = None,
+    kept_days_by_region: Mapping[str, int] | None = None,
+) -> Job:
+    """Queue a backup of `cluster` with copies to `regions`; returns the job of the original.
+
+    `user` is None for the scheduler. Raises PrivilegeMissing, or Refused with the sentence of the rule that said no:
+    R1-R3, R8 and R9 in the catalogue, R10 here and in the database.
+    """
+    if user is not None:
+        require(user, Privilege.BACKUP_MANAGE, cluster.project)
+    # Whoever holds this row decides next, so two requests at once are answered one after the other.
+    cluster = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    if cluster.dropped_at is not None:
+        raise JobRefused(f"{cluster.name} was dropped and cannot be backed up any more.")
+    if origin == Origin.MANUAL:
+        _refuse_second_backup(cluster)
+    backup = plan_backup(
+        cluster=cluster,
+        origin=origin,
+        collections=collections,
+        regions=regions,
+        created_by=user,
+        kept_days=kept_days,
+        kept_days_by_region=kept_days_by_region,
+    )
+    try:
+        with transaction.atomic():
+            return create_job(JobType.BACKUP, copy=backup.copies.get(is_original=True), origin=origin, created_by=user)
+    except IntegrityError as clash:
+        raise JobRefused(f"A manual backup of {cluster.name} is already running. One runs at a time.") from clash
+
+
+def _refuse_second_backup(cluster: Cluster) -> None:
+    """R10: no manual backup beside another one or beside an automatic one; automatic ones run regardless."""
+    for origin, kind in ((Origin.MANUAL, "A manual"), (Origin.AUTO, "An automatic")):
+        running = Job.objects.backups_running_in(cluster.pk, origin).first()
+        if running:
+            raise JobRefused(
+                f"{kind} backup of {cluster.name} is already pending or running ({running.code}). "
+                "Wait until it has finished, then create yours."
+            )
+
+
+@transaction.atomic
+def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: Cluster) -> Job:
+    """Queue a restore from `copy` into the existing cluster `target`."""
+    require(user, Privilege.BACKUP_MANAGE, copy.backup.project)
+    require(user, Privilege.CLUSTER_MANAGE, target.project)
+    if copy.state != CopyState.AVAILABLE:
+        raise JobRefused(f"The copy in {copy.region} is {copy.get_state_display().lower()}; choose an available one.")
+    if target.dropped_at is not None:
+        raise JobRefused(f"{target.name} was dropped; choose another cluster.", field="target")
+    if reason := why_not_backed_up(target.plan):
+        raise JobRefused(f"Only Dedicated clusters can be restored to. {reason}", field="target")
+    request.check()
+    held = set(copy.backup.collections.values_list("database", "name"))
+    for mapping in request.collections:
+        if (mapping.database, mapping.name) not in held:
+            raise JobRefused(f"This backup holds no collection called {mapping.name}.", field="collections")
+    return create_job(
+        JobType.RESTORE,
+        copy=copy,
+        origin=Origin.MANUAL,
+        created_by=user,
+        cluster=target,
+        target_region=target.region,
+        parameters=request.to_json(),
+    )
+
+
+@transaction.atomic
+def request_restore_to_new_cluster(
+    *, user: User, copy: Copy, project: Project, name: str, cu_size: int, load: bool
+) -> Job:
+    """Queue a restore of everything in `copy` into a new cluster in the copy's region."""
+    require(user, Privilege.BACKUP_MANAGE, copy.backup.project)
+    target = add_embedded_cluster(user=user, project=project, name=name, region=copy.region, cu_size=cu_size)
+    held = copy.backup.collections.values_list("database", "name")
+    request = RestoreRequest.same_names(held, cu_size=cu_size, load=load)
+    return request_restore(user=user, copy=copy, request=replace(request, makes_cluster=True), target=target)
+
+
+@transaction.atomic
+def request_deletion(*, user: User, backup: Backup) -> list[Job]:
+    """Queue the removal of every copy of `backup`; one job per region. Nothing else may be using the backup."""
+    require(user, Privilege.BACKUP_MANAGE, backup.project)
+    busy = backup.jobs.active().first()
+    if busy:
+        raise JobRefused(f"{backup.name} is in use by {busy}. Wait until that has finished or cancel it first.")
+    jobs = []
+    for copy in backup.copies.exclude(state=CopyState.DELETED):
+        # A copy whose removal failed is still marked as being deleted: asking again means trying again.
+        if copy.state != CopyState.DELETING:
+            move_copy(copy, CopyState.DELETING)
+        jobs.append(create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user))
+    if not jobs:
+        raise JobRefused(f"{backup.name} is already deleted.")
+    return jobs
+
+
+@transaction.atomic
+def cancel_job(*, user: User, job: Job) -> None:
+    """Stop a job: at once if it waits, else as soon as its worker notices."""
+    require(user, Privilege.BACKUP_MANAGE, job.project)
+    if not job.is_cancelable:
+        raise JobRefused(f"This job is {job.get_state_display().lower()} and cannot be canceled.")
+    note = f"Canceled by {user}"
+    try:
+        if job.state == JobState.PENDING:
+            move_job(job, JobState.CANCELED, note=note, by=user, reason=f"{note}.")
+            settle(job)
+        else:
+            move_job(job, JobState.CANCELING, note=note, by=user, reason=f"{note}.")
+    except StaleJob as stale:
+        raise JobRefused("The job has just moved on. Look again and repeat if needed.") from stale
+
+
+@transaction.atomic
+def retry_copy(*, user: User, job: Job) -> Job:
+    """Try one failed or canceled copy again, without touching the others; returns the new job."""
+    require(user, Privilege.BACKUP_MANAGE, job.project)
+    if job.type != JobType.COPY or job.copy.state not in {CopyState.FAILED, CopyState.CANCELED}:
+        raise JobRefused("Only a failed or canceled copy can be tried again.")
+    backup = job.backup
+    if backup.state != BackupState.AVAILABLE:
+        raise JobRefused("The original backup is not available, so there is nothing to copy.")
+    move_copy(job.copy, CopyState.PLANNED, reason="")
+    try:
+        with transaction.atomic():
+            return create_job(JobType.COPY, copy=job.copy, origin=job.origin, created_by=user, parent=job.parent or job)
+    except IntegrityError as clash:
+        raise JobRefused("This copy is already being tried again.") from clash

@@ -1,0 +1,62 @@
+"""The states of a job and the moves between them, as data."""
+
+from django.db.models import TextChoices
+
+
+class JobType(TextChoices):
+    BACKUP = "backup", "Backup"
+    COPY = "copy", "Copy to region"
+    RESTORE = "restore", "Restore"
+    DELETE = "delete", "Delete backup"
+
+
+class JobState(TextChoices):
+    PENDING = "pending", "Pending"
+    IN_PROGRESS = "in_progress", "In progress"
+    VERIFYING = "verifying", "Verifying"  # every byte has arrived; none of it is trusted yet
+    CANCELING = "canceling", "Canceling"  # somebody asked; the worker has not stopped yet
+    SUCCESSFUL = "successful", "Successful"
+    FAILED = "failed", "Failed"  # the world said no, and we can say why
+    CRASHED = "crashed", "Crashed"  # our bug, or a worker that vanished once too often
+    CANCELED = "canceled", "Canceled"
+
+
+# Back to PENDING: a retry, or the lease of a dead worker. The claim counts the attempts.
+MOVES: dict[str, set[str]] = {
+    JobState.PENDING: {JobState.IN_PROGRESS, JobState.CANCELED},
+    JobState.IN_PROGRESS: {
+        JobState.VERIFYING,
+        JobState.SUCCESSFUL,
+        JobState.FAILED,
+        JobState.CRASHED,
+        JobState.CANCELING,
+        JobState.PENDING,
+    },
+    JobState.VERIFYING: {
+        JobState.SUCCESSFUL,
+        JobState.FAILED,
+        JobState.CRASHED,
+        JobState.CANCELING,
+        JobState.PENDING,
+    },
+    JobState.CANCELING: {JobState.CANCELED, JobState.CRASHED},
+}
+FINAL = frozenset(JobState) - MOVES.keys()
+ACTIVE = frozenset(MOVES)
+# A worker holds the job and must keep renewing its lease.
+HELD = frozenset({JobState.IN_PROGRESS, JobState.VERIFYING, JobState.CANCELING})
+
+# Restores before backups before copies before the rest; the smaller number goes first.
+PRIORITY: dict[str, int] = {JobType.RESTORE: 10, JobType.BACKUP: 20, JobType.COPY: 30, JobType.DELETE: 40}
+
+# The first wait is short because most outages are; the last is long enough to sit out a restart.
+_BACKOFF_SECONDS = (2, 10, 30, 120, 300)
+
+
+def is_allowed(before: str, after: str) -> bool:
+    return after in MOVES.get(before, set())
+
+
+def backoff_seconds(attempt: int) -> int:
+    """How long to wait before trying again after `attempt` failed (the first is 1)."""
+    return _BACKOFF_SECONDS[min(max(attempt, 1), len(_BACKOFF_SECONDS)) - 1]

@@ -1,0 +1,190 @@
+"""The worker: claims jobs, carries them out, and turns every ending into rows."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from backups.errors import StaleBackup
+from dataplane.errors import DataPlaneError, StaleFence, Stopped
+
+from .endings import settle
+from .errors import StaleJob
+from .hold import Hold
+from .models import Job
+from .moves import claim_job, move_job
+from .states import JobState, backoff_seconds
+
+log = logging.getLogger(__name__)
+
+OUR_FAULT = "Something went wrong on our side; the log of the worker has the details under {code}."
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run_worker(stopping: threading.Event) -> None:
+    """Work until `stopping` is set, then hand back what is unfinished."""
+    from . import work  # noqa: F401  (imports the Milvus client now, not with the first job)
+
+    name = worker_name()
+    threads = [
+        threading.Thread(target=_work_on_jobs, args=(f"{name}:{number}", stopping), name=f"worker-{number}")
+        for number in range(settings.WORKER_CONCURRENCY)
+    ]
+    for thread in threads:
+        thread.start()
+    log.info("Worker %s is ready, %d jobs at a time", name, len(threads))
+    for thread in threads:
+        thread.join()
+
+
+def _work_on_jobs(name: str, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        try:
+            job = next_job(name)
+        except DatabaseError as trouble:
+            log.warning("The database does not answer, trying again: %s", trouble)
+            close_old_connections()
+            stopping.wait(2)
+            continue
+        if job is None:
+            stopping.wait(settings.JOB_POLL_SECONDS)
+        else:
+            run_job(job, stopping)
+    connection.close()
+
+
+def next_job(name: str) -> Job | None:
+    """Claim a job if there is one. Looking first keeps an idle worker from taking SQLite's write lock."""
+    if not Job.objects.claimable(timezone.now()).exists():
+        return None
+    return claim_job(name)
+
+
+def run_job(job: Job, stopping: threading.Event) -> None:
+    """Carry out a claimed job and record how it ended; never raises for what the job did."""
+    from .work import carry_out
+
+    started = time.monotonic()
+    log.info("%s begins (attempt %d)", job, job.attempt)
+    with Hold(job, stopping) as hold:
+        try:
+            carry_out(job, hold)
+        except (Stopped, StaleJob, StaleBackup, StaleFence) as stop:
+            hold.release()
+            _end_stopped(job, hold, stop, is_shutdown=stopping.is_set())
+        except DataPlaneError as failure:
+            hold.release()
+            _end_failed(job, failure)
+        except Exception:
+            log.exception("%s crashed", job)
+            hold.release()
+            _end_crashed(job)
+    log.info("%s: %s after %.1f s", job, job.state, time.monotonic() - started)
+
+
+def _end_stopped(job: Job, hold: Hold, stop: Exception, *, is_shutdown: bool) -> None:
+    """Somebody wants the work stopped: a person who canceled, a shutdown, or a worker that took the job over."""
+    fresh = _still_mine(job)
+    if fresh is None:
+        log.warning("%s was taken over by somebody else: %s", job, stop)
+    elif fresh.state == JobState.CANCELING:
+        _cancel(fresh)
+    elif is_shutdown:
+        # Not the job's fault: the attempt does not count.
+        note = f"{job.worker} shut down; another worker goes on"
+        _move_or_let_go(fresh, JobState.PENDING, note=note, attempt=F("attempt") - 1)
+    else:
+        log.error("%s was stopped, but nobody had asked for that: %s", job, stop)
+        _end_crashed(job)
+
+
+def _end_failed(job: Job, failure: DataPlaneError) -> None:
+    fresh = _still_mine(job)
+    if fresh is None:
+        return
+    reason = str(failure)[:1000]
+    if fresh.state == JobState.CANCELING:
+        _cancel(fresh)
+    elif failure.retryable and fresh.attempt < fresh.max_attempts:
+        wait = backoff_seconds(fresh.attempt)
+        not_before = timezone.now() + timedelta(seconds=wait)
+        note = f"{reason} Trying again in {wait} s."
+        _move_or_let_go(fresh, JobState.PENDING, note=note, reason=reason, not_before=not_before)
+    else:
+        _end_badly(fresh, JobState.FAILED, reason)
+
+
+def _end_crashed(job: Job) -> None:
+    fresh = _still_mine(job)
+    if fresh is None:
+        return
+    if fresh.state == JobState.CANCELING:
+        _cancel(fresh)
+    else:
+        _end_badly(fresh, JobState.CRASHED, OUR_FAULT.format(code=job.code))
+
+
+def _cancel(job: Job) -> None:
+    _end_badly(job, JobState.CANCELED, job.reason or "Canceled.")
+
+
+def _end_badly(job: Job, state: JobState, reason: str) -> None:
+    try:
+        with transaction.atomic():
+            move_job(job, state, note=reason, reason=reason)
+            settle(job)
+    except (StaleJob, StaleBackup) as stale:
+        log.warning("%s was moved by somebody else: %s", job, stale)
+
+
+def _move_or_let_go(job: Job, to: JobState, **changes: object) -> None:
+    try:
+        move_job(job, to, **changes)  # type: ignore[arg-type]
+    except StaleJob as stale:
+        log.warning("%s was moved by somebody else: %s", job, stale)
+
+
+def _still_mine(job: Job) -> Job | None:
+    """The row as it is now, if this worker still holds it."""
+    return (
+        Job.objects.filter(pk=job.pk, lease=job.lease)
+        .exclude(lease="")
+        .select_related("copy__backup", "backup", "cluster", "target_region")
+        .first()
+    )
+
+
+def sweep() -> int:
+    """Give the jobs of dead workers back to the others; any process may call it at any time. Returns how many moved."""
+    silent = list(Job.objects.with_expired_lease(timezone.now()).values_list("pk", flat=True))
+    return sum(_release(job_id) for job_id in silent)
+
+
+@transaction.atomic
+def _release(job_id: int) -> bool:
+    # Read again under the lock: the worker may have renewed its lease since the list was made.
+    expired = Job.objects.with_expired_lease(timezone.now()).filter(pk=job_id).select_for_update(of=("self",))
+    job = expired.select_related("copy__backup", "backup").first()
+    if job is None:
+        return False
+    silence = f"{job.worker} stopped answering"
+    if job.state == JobState.CANCELING:
+        _cancel(job)
+    elif job.attempt < job.max_attempts:
+        _move_or_let_go(job, JobState.PENDING, note=f"{silence}; the job runs again", not_before=None)
+    else:
+        reason = f"{silence}, as had others in {job.attempt} attempts. {OUR_FAULT.format(code=job.code)}"
+        _end_badly(job, JobState.CRASHED, reason)
+    return True
