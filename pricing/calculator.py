@@ -159,7 +159,16 @@ class Estimate:
 
     @property
     def is_complete(self) -> bool:
-        return all(line.amount is not None for line in self.lines)
+        return self.storage_is_complete and self.transfer_is_complete
+
+    @property
+    def storage_is_complete(self) -> bool:
+        """Whether every storage line has a price; `monthly_total` is complete exactly when this is."""
+        return all(line.amount is not None for line in self._of_kind(LineKind.STORAGE))
+
+    @property
+    def transfer_is_complete(self) -> bool:
+        return all(line.amount is not None for line in self._of_kind(LineKind.TRANSFER))
 
     @property
     def missing(self) -> tuple[str, ...]:

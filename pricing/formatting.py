@@ -22,6 +22,12 @@ def format_money(amount: Decimal | int | None) -> str:
     return f"{'-' if exact < 0 else ''}${shown:,f}"
 
 
+def format_total(amount: Decimal | None, is_complete: bool) -> str:
+    """A sum that may lack some prices: "at least $2.80" then, and plainly "$2.80" when it is complete."""
+    text = format_money(amount)
+    return text if is_complete or amount is None else f"at least {text}"
+
+
 def format_unit_price(price: Decimal | None) -> str:
     """A price with every digit it has and at least two of them after the point: "$0.02", "$0.025"."""
     if price is None:

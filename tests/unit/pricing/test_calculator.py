@@ -137,6 +137,8 @@ def test_the_most_specific_transfer_price_wins_whatever_the_order_and_the_amount
 def test_a_missing_price_is_named_and_never_counted_as_zero():
     quote = estimate(GB, source=OREGON, targets=[VIRGINIA, SINGAPORE], days=30, rates=SEED)
     assert not quote.is_complete
+    assert quote.storage_is_complete
+    assert not quote.transfer_is_complete
     assert quote.missing == ("No transfer price is set for gcp-us-west1 -> gcp-asia-southeast1.",)
     assert quote.transfer_total == Decimal("0.02")
     assert quote.by_region[1].transfer is None

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pricing.formatting import format_gb, format_money, format_unit_price
+from pricing.formatting import format_gb, format_money, format_total, format_unit_price
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ def test_money_is_shown_in_cents_and_smaller_amounts_in_their_first_two_digits(a
 
 def test_a_missing_amount_reads_no_price_set_and_never_zero():
     assert format_money(None) == format_unit_price(None) == "no price set"
+
+
+def test_a_total_that_lacks_a_price_is_shown_as_a_lower_bound():
+    assert format_total(Decimal("2.8"), True) == "$2.80"
+    assert format_total(Decimal("2.8"), False) == "at least $2.80"
+    assert format_total(None, False) == "no price set"
 
 
 @pytest.mark.parametrize(
