@@ -1,0 +1,85 @@
+"""The calculator and the price list. Both only read, and every signed-in person may see them."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET
+from django_htmx.http import replace_url
+
+from pricing.calculator import estimate
+from pricing.forms import DOCUMENTATION_EXAMPLE, CalculatorForm
+from pricing.models import PriceSheet
+from pricing.regions import RegionChoice, region_choices, target_groups
+from pricing.services import rates_for
+
+
+@require_GET
+@login_required
+def calculator(request: HttpRequest) -> HttpResponse:
+    form = CalculatorForm(request.GET or None, regions=region_choices())
+    context = _result(form) | _targets(form) | {"example_url": _example_url(form)}
+    return render(request, "pricing/calculator.html", context, status=_status(form))
+
+
+@require_GET
+@login_required
+def calculator_result(request: HttpRequest) -> HttpResponse:
+    form = CalculatorForm(request.GET, regions=region_choices())
+    response = render(request, "pricing/_calculator_result.html", _result(form), status=_status(form))
+    # The address bar keeps up with the form, so that a reload or a shared link shows the same estimate.
+    return replace_url(response, f"{reverse('pricing:calculator')}?{request.GET.urlencode()}")
+
+
+@require_GET
+@login_required
+def price_list(request: HttpRequest) -> HttpResponse:
+    sheets = list(PriceSheet.objects.with_prices().with_in_force(timezone.localdate()))
+    # Providers that have regions come first, so that one without any sheet is seen to lack it.
+    names = {region.provider: region.provider_name for region in region_choices()}
+    names |= {sheet.provider: sheet.provider for sheet in sheets if sheet.provider not in names}
+    providers = [(name, [sheet for sheet in sheets if sheet.provider == code]) for code, name in names.items()]
+    return render(request, "pricing/price_list.html", {"providers": providers})
+
+
+def _result(form: CalculatorForm) -> dict[str, Any]:
+    """What `_calculator_result.html` needs; `estimate` is None until the form is filled in without a mistake."""
+    if not form.is_valid():
+        return {"form": form, "estimate": None}
+    source = form.source_region
+    quote = estimate(
+        form.size_bytes,
+        source=source.place,
+        targets=[region.place for region in form.target_regions],
+        days=form.days,
+        rates=rates_for(source.provider, timezone.localdate()),
+        include_original=form.cleaned_data["include_original"],
+    )
+    lines = [(form.regions[line.region], line) for line in quote.lines]
+    return {"form": form, "estimate": quote, "lines": lines}
+
+
+def _targets(form: CalculatorForm) -> dict[str, Any]:
+    """The boxes to tick: the other regions of the chosen source's provider, each with its prices."""
+    source: RegionChoice | None = form.shown_source
+    if source is None:
+        return {"source": None, "target_groups": []}
+    rates = rates_for(source.provider, timezone.localdate())
+    groups = target_groups(source, list(form.regions.values()), rates)
+    return {"source": source, "target_groups": groups, "ticked": form["targets"].value() or []}
+
+
+def _example_url(form: CalculatorForm) -> str | None:
+    """The calculator filled in with the documentation's example, if its regions exist here."""
+    needed = {DOCUMENTATION_EXAMPLE["source"], *DOCUMENTATION_EXAMPLE["targets"]}
+    if not needed <= form.regions.keys():
+        return None
+    return f"{reverse('pricing:calculator')}?{urlencode(DOCUMENTATION_EXAMPLE, doseq=True)}"
+
+
+def _status(form: CalculatorForm) -> int:
+    return 422 if form.errors else 200
