@@ -89,7 +89,7 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["priority", "pk"], condition=Q(state=JobState.PENDING), name="job_pending_by_priority"
+                fields=["priority", "id"], condition=Q(state=JobState.PENDING), name="job_pending_by_priority"
             ),
             models.Index(fields=["lease_until"], condition=Q(state__in=sorted(HELD)), name="job_held_by_lease"),
             models.Index(fields=["project", "-created_at"]),

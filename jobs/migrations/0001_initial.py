@@ -198,7 +198,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="job",
             index=models.Index(
-                condition=models.Q(("state", "pending")), fields=["priority", "pk"], name="job_pending_by_priority"
+                condition=models.Q(("state", "pending")), fields=["priority", "id"], name="job_pending_by_priority"
             ),
         ),
         migrations.AddIndex(
