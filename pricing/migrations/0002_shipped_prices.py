@@ -1,4 +1,4 @@
-"""The prices known from public documentation. A price that is not known is left out, never guessed."""
+"""The prices known from public documentation. What is not known is left out, never guessed."""
 
 from datetime import date
 from decimal import Decimal
@@ -19,7 +19,7 @@ SHEETS = [
         "source_note": (
             'The example on the documentation page "Copy To Other Regions": backup storage at $0.02 per GB and month, '
             "transfer at $0.02 per GB within North America and $0.08 per GB from North America to Europe. "
-            "Prices between other continents are not published."
+            "Prices between other continents are not known."
         ),
         "storage": [("", Decimal("0.02"))],
         "transfer": [
@@ -47,7 +47,7 @@ SHEETS = [
         "is_default": True,
         "source_note": (
             'The documentation page "Storage Cost": backup storage in us-east-1 at $0.025 per GB and month. '
-            "Storage prices of other AWS regions and all AWS transfer prices are not published."
+            "Storage prices of other AWS regions and all AWS transfer prices are not known."
         ),
         "storage": [("aws-us-east-1", Decimal("0.025"))],
         "transfer": [],

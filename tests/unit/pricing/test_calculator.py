@@ -157,13 +157,13 @@ def test_without_any_price_every_total_is_none():
 def test_nothing_to_pay_for_costs_nothing_even_without_prices():
     quote = estimate(GB, source=OREGON, targets=[], days=30, rates=rates_with())
     assert quote.is_complete
-    assert (quote.storage_total, quote.transfer_total, quote.total) == (0, 0, 0)
+    assert quote.storage_total == quote.transfer_total == quote.total == 0
 
 
 def test_the_original_is_counted_only_when_asked_for_and_is_never_transferred():
     copies = estimate(20 * GB, source=OREGON, targets=[VIRGINIA], days=30, rates=SEED)
     everything = estimate(20 * GB, source=OREGON, targets=[VIRGINIA], days=30, rates=SEED, include_original=True)
-    assert everything.storage_total == copies.storage_total + Decimal("0.40")
+    assert (copies.storage_total, everything.storage_total) == (Decimal("0.40"), Decimal("0.80"))
     assert everything.transfer_total == copies.transfer_total
     assert [(line.region, line.kind) for line in everything.lines if line.region == OREGON.region] == [
         (OREGON.region, LineKind.STORAGE)

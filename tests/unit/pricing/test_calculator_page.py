@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.http import HttpResponse
 from django.urls import reverse
 
 pytestmark = pytest.mark.django_db
@@ -31,13 +32,13 @@ def person(client):
     return client
 
 
-def text_of(response):
+def text_of(response: HttpResponse) -> str:
     """The words on the page, without tags and line breaks."""
     words = re.sub(r"<[^>]+>", " ", response.content.decode())
     return re.sub(r"\s+", " ", unescape(words))
 
 
-def targets_on_offer(response):
+def targets_on_offer(response: HttpResponse) -> set[str]:
     return set(re.findall(r'name="targets" value="([^"]+)"', response.content.decode()))
 
 

@@ -1,5 +1,6 @@
 """What must hold for every bill, whatever the sizes, prices and regions."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -52,7 +53,7 @@ rates = st.builds(
 TOLERANCE = Decimal("1e-20")
 
 
-def known(amounts):
+def known(amounts: Iterable[Decimal | None]) -> Decimal:
     return add_up(amount for amount in amounts if amount is not None)
 
 
@@ -91,7 +92,7 @@ def test_two_parts_of_a_file_cost_what_the_whole_costs(first, second, price, kep
 
 @given(sizes_bytes, sizes_bytes, chosen, days, days, rates)
 def test_more_bytes_or_more_days_never_cost_less(size, more_bytes, targets, kept, more_days, prices_set):
-    def total(size_bytes, day_count):
+    def total(size_bytes: int, day_count: int) -> Decimal:
         quote = estimate(size_bytes, source=SOURCE, targets=targets, days=day_count, rates=prices_set)
         return quote.total or Decimal(0)
 

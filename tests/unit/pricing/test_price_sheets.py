@@ -1,5 +1,6 @@
 """What the price tables refuse, what ships with the site, and which sheet prices a day."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
@@ -18,13 +19,26 @@ VIRGINIA = Place("gcp-us-east4", "North America")
 FRANKFURT = Place("gcp-europe-west3", "Europe")
 
 
-def make_sheet(*, provider="cloud", name="a sheet", valid_from=date(2025, 1, 1), is_default=True, **fields):
+def make_sheet(
+    *,
+    provider: str = "cloud",
+    name: str = "a sheet",
+    valid_from: date = date(2025, 1, 1),
+    is_default: bool = True,
+    currency: str = "USD",
+) -> PriceSheet:
     return PriceSheet.objects.create(
-        provider=provider, name=name, valid_from=valid_from, is_default=is_default, **fields
+        provider=provider, name=name, valid_from=valid_from, is_default=is_default, currency=currency
     )
 
 
-def make_transfer(sheet, *, source=(AreaKind.ANY, ""), target=(AreaKind.ANY, ""), price="0.01"):
+def make_transfer(
+    sheet: PriceSheet,
+    *,
+    source: tuple[str, str] = (AreaKind.ANY, ""),
+    target: tuple[str, str] = (AreaKind.ANY, ""),
+    price: str = "0.01",
+) -> TransferPrice:
     return TransferPrice.objects.create(
         sheet=sheet,
         source_kind=source[0],
@@ -35,7 +49,7 @@ def make_transfer(sheet, *, source=(AreaKind.ANY, ""), target=(AreaKind.ANY, "")
     )
 
 
-def assert_refused(create, constraint_part):
+def assert_refused(create: Callable[[], object], constraint_part: str) -> None:
     with pytest.raises(IntegrityError, match=constraint_part), transaction.atomic():
         create()
 
@@ -84,7 +98,7 @@ def test_exactly_one_sheet_of_a_provider_is_in_force():
     make_sheet(name="old", valid_from=date(2026, 1, 1))
     make_sheet(name="new", valid_from=date(2026, 6, 1))
     make_sheet(name="announced", valid_from=date(2026, 7, 1))
-    in_force = PriceSheet.objects.with_in_force(TODAY).filter(provider="cloud", is_in_force=True)
+    in_force = PriceSheet.objects.in_force_on(TODAY).filter(provider="cloud")
     assert [sheet.name for sheet in in_force] == ["new"]
 
 
