@@ -11,7 +11,6 @@ from dataplane.errors import ManifestInvalid
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MANIFEST = re.compile(r"clusters/[^/]+/backups/([^/]+)/manifest\.json")
-_CHUNK = re.compile(r"clusters/[^/]+/chunks/[0-9a-f]{2}/([0-9a-f]{64})\.parquet")
 
 
 def chunks_prefix(cluster_id: str) -> str:
@@ -34,15 +33,13 @@ def readme_key(cluster_id: str, backup_id: str) -> str:
     return f"{backups_prefix(cluster_id)}{checked_id(backup_id)}/README.txt"
 
 
+def tombstone_key(cluster_id: str, backup_id: str) -> str:
+    return f"{backups_prefix(cluster_id)}{checked_id(backup_id)}/deleting.json"
+
+
 def backup_of_manifest(key: str) -> str | None:
     """The backup id when `key` is a manifest's key."""
     match = _MANIFEST.fullmatch(key)
-    return match[1] if match else None
-
-
-def digest_of_chunk(key: str) -> str | None:
-    """The SHA-256 when `key` is a chunk's key."""
-    match = _CHUNK.fullmatch(key)
     return match[1] if match else None
 
 

@@ -1,0 +1,107 @@
+"""Copying a backup from one region's store to another's."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from dataplane import layout
+from dataplane.commit import commit, find_manifest, read_manifest, refuse_if_stale, stored_chunks
+from dataplane.errors import BackupDamaged, ObjectMissing
+from dataplane.manifest import ChunkRef, LineageStep
+from dataplane.pool import each, threads_for
+from dataplane.progress import Progress, stop_if_asked
+from dataplane.stores.base import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    cluster_id: str
+    backup_id: str
+    source_region: str
+    target_region: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    size_bytes: int
+    """Of the backup's chunks in the target."""
+    sent_bytes: int
+    """Of chunks that were read from the source and written to the target by this call."""
+    skipped_bytes: int
+    """Of chunks the target already held."""
+    object_count: int
+    """Chunks, manifest and README."""
+
+
+def copy_backup(
+    plan: CopyPlan,
+    *,
+    source: ObjectStore,
+    target: ObjectStore,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+    may_commit: Callable[[], None],
+) -> CopyReport:
+    """Copy every chunk the target lacks, then the manifest, always last: no manifest, no copy.
+
+    Each chunk is compared with its digest on the way: BackupDamaged names those the source cannot give. Safe to run
+    again after any failure; only what the target is not proven to hold is sent. `may_commit()` is called right before
+    the manifest is written and raises if the caller has lost its lease.
+    """
+    manifest = read_manifest(source, plan.cluster_id, plan.backup_id)
+    existing = find_manifest(target, plan.cluster_id, plan.backup_id)
+    is_committed = existing is not None and existing.has_same_content(manifest)
+    if not is_committed:
+        refuse_if_stale(target, plan.fence, existing)
+    present = stored_chunks(target, plan.cluster_id)
+    lacking = [
+        chunk
+        for chunk in manifest.chunks
+        if present.get(layout.chunk_key(plan.cluster_id, chunk.sha256)) != chunk.size_bytes
+    ]
+    done_bytes = skipped_bytes = manifest.size_bytes - sum(chunk.size_bytes for chunk in lacking)
+    on_progress(Progress(done_bytes, manifest.size_bytes))
+    damaged: list[str] = []
+
+    def send(chunk: ChunkRef) -> tuple[str, int | None]:
+        key = layout.chunk_key(plan.cluster_id, chunk.sha256)
+        return key, _send(key, chunk, source, target)
+
+    for key, sent in each(lacking, send, threads=threads_for(source, target), should_stop=should_stop):
+        if sent is None:
+            damaged.append(key)
+            continue
+        done_bytes += sent
+        on_progress(Progress(done_bytes, manifest.size_bytes))
+    if damaged:
+        raise BackupDamaged(
+            f"{source.name} cannot give {len(damaged)} objects of backup {plan.backup_id} intact, "
+            f"{min(damaged)} first. "
+            "Copy the backup from another region that holds it.",
+            tuple(sorted(damaged)),
+        )
+    stop_if_asked(should_stop)
+    if is_committed:
+        target.sync()
+    else:
+        step = LineageStep(plan.source_region, plan.target_region)
+        copied = replace(manifest, fence=plan.fence, lineage=(*manifest.lineage, step))
+        commit(target, copied, may_commit=may_commit)
+    return CopyReport(
+        size_bytes=manifest.size_bytes,
+        sent_bytes=done_bytes - skipped_bytes,
+        skipped_bytes=skipped_bytes,
+        object_count=len(manifest.chunks) + 2,
+    )
+
+
+def _send(key: str, chunk: ChunkRef, source: ObjectStore, target: ObjectStore) -> int | None:
+    """Bytes written, or None when the source does not hold the chunk as its name promises."""
+    try:
+        data = source.read_bytes(key)
+    except ObjectMissing:
+        return None
+    if hashlib.sha256(data).hexdigest() != chunk.sha256 or len(data) != chunk.size_bytes:
+        return None
+    return target.write(key, data).size_bytes

@@ -1,0 +1,261 @@
+"""Restoring from a backup or a copy into a cluster."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dataplane import chunks, layout
+from dataplane.backup import key_order
+from dataplane.commit import read_manifest
+from dataplane.errors import BackupDamaged, CollectionExists, CollectionMissing, ObjectMissing, RowsLost
+from dataplane.exclusions import without_excluded
+from dataplane.manifest import ChunkRef, CollectionEntry, Manifest
+from dataplane.milvus import DEFAULT_PARTITION, Cluster, ClusterEndpoint, CollectionRef
+from dataplane.progress import Progress, stop_if_asked
+from dataplane.shards import lowered_shards
+from dataplane.stores.base import ObjectStore
+
+BATCH_BYTES = 8 * 1024 * 1024
+MAX_BATCH_ROWS = 5000
+MAX_NAME_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionMapping:
+    source: CollectionRef
+    target: CollectionRef
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    cluster_id: str
+    backup_id: str
+    collections: tuple[CollectionMapping, ...] | None
+    """None for all, under the same names."""
+    cu_size: int
+    """Of the cluster restored to: it limits the shards."""
+    load: bool
+    """Bring back the load state each collection had; False leaves all of them released."""
+    attempt_id: str
+    """The same for every retry of one restore: by it, a retry finds what an earlier try left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredCollection:
+    ref: CollectionRef
+    row_count: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    collections: tuple[RestoredCollection, ...]
+    notes: tuple[str, ...]
+
+
+def restore_backup(
+    plan: RestorePlan,
+    *,
+    store: ObjectStore,
+    endpoint: ClusterEndpoint,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> RestoreReport:
+    """Write the plan's collections, each complete before it takes its name.
+
+    A target name that is taken raises CollectionExists before anything is written; a damaged or missing chunk raises
+    BackupDamaged. After any failure the same plan can be run again: unfinished collections are started anew, finished
+    ones are kept.
+    """
+    manifest = read_manifest(store, plan.cluster_id, plan.backup_id)
+    chosen = _chosen(plan, manifest)
+    meter = _Meter(on_progress, should_stop, sum(chunk.size_bytes for entry, _ in chosen for chunk in entry.chunks))
+    with Cluster(endpoint) as cluster:
+        markers = [_marker(plan, number) for number in range(len(chosen))]
+        finished = _finished(cluster, chosen, markers)
+        is_lite = cluster.server_info().is_lite
+        restored = []
+        for (entry, target), marker in zip(chosen, markers, strict=True):
+            notes = (
+                [] if target in finished else _restore_collection(cluster, plan, store, entry, target, marker, meter)
+            )
+            if is_lite:
+                notes += _auto_id_notes(entry, target)
+            restored.append(RestoredCollection(target, entry.row_count, tuple(notes)))
+        for (entry, target), marker in zip(chosen, markers, strict=True):
+            _settle(cluster, plan, entry, target)
+            if marker in cluster.aliases(target.database):
+                cluster.drop_alias(target.database, marker)
+    lacking = tuple(f"{exclusion.what} not restored: {exclusion.why}" for exclusion in manifest.exclusions)
+    return RestoreReport(tuple(restored), lacking)
+
+
+@dataclass(slots=True)
+class _Meter:
+    on_progress: Callable[[Progress], None]
+    should_stop: Callable[[], bool]
+    total_bytes: int
+    done_bytes: int = 0
+
+    def add(self, size_bytes: int) -> None:
+        self.done_bytes += size_bytes
+        self.on_progress(Progress(self.done_bytes, self.total_bytes))
+
+
+def _chosen(plan: RestorePlan, manifest: Manifest) -> list[tuple[CollectionEntry, CollectionRef]]:
+    entries = {CollectionRef(entry.database, entry.name): entry for entry in manifest.collections}
+    if plan.collections is None:
+        return [(entry, ref) for ref, entry in entries.items()]
+    chosen, targets = [], set()
+    for mapping in plan.collections:
+        if mapping.source not in entries:
+            raise CollectionMissing(
+                f"Backup {plan.backup_id} holds no collection {mapping.source}. Choose one it holds."
+            )
+        if mapping.target in targets:
+            raise CollectionExists(f"Two collections would be restored as {mapping.target}. Give them different names.")
+        targets.add(mapping.target)
+        chosen.append((entries[mapping.source], mapping.target))
+    if not chosen:
+        raise CollectionMissing("The restore names no collection. Choose at least one.")
+    return chosen
+
+
+def _finished(
+    cluster: Cluster, chosen: list[tuple[CollectionEntry, CollectionRef]], markers: list[str]
+) -> set[CollectionRef]:
+    """Targets that an earlier try of this restore has completed; CollectionExists for any other that is there.
+
+    An alias is the mark because it stays with its collection through a rename, on every server.
+    """
+    databases = cluster.databases()
+    finished = set()
+    for (_, target), marker in zip(chosen, markers, strict=True):
+        if target.database not in databases:
+            continue
+        aliases = cluster.aliases(target.database)
+        if aliases.get(marker) == target.name:
+            finished.add(target)
+        elif cluster.has_collection(target) or target.name in aliases:
+            raise CollectionExists(
+                f"The cluster already has a collection or alias {target}. Restore under another name, or drop it first."
+            )
+    return finished
+
+
+def _restore_collection(
+    cluster: Cluster,
+    plan: RestorePlan,
+    store: ObjectStore,
+    entry: CollectionEntry,
+    target: CollectionRef,
+    marker: str,
+    meter: _Meter,
+) -> list[str]:
+    """Write under a staging name, count, then rename: nobody ever sees half of it under its name."""
+    shards, lowered = lowered_shards(entry.shards, plan.cu_size)
+    notes = [f"{target.name}: {lowered}"] if lowered else []
+    properties, _ = without_excluded(target, entry.properties)
+    if target.database not in cluster.databases():
+        cluster.create_database(target.database)
+    staging = CollectionRef(target.database, _staging_name(plan, target))
+    cluster.drop(staging)
+    cluster.create(
+        staging, entry.schema, shards=shards, consistency_level=entry.consistency_level, properties=properties
+    )
+    if not entry.schema.has_partition_key:
+        for partition in entry.partitions:
+            if partition != DEFAULT_PARTITION:
+                cluster.create_partition(staging, partition)
+    for chunk in entry.chunks:
+        for batch in _batches(plan, store, entry, chunk):
+            stop_if_asked(meter.should_stop)
+            cluster.insert(staging, batch, partition=chunk.partition)
+        meter.add(chunk.size_bytes)
+    cluster.flush(staging)
+    for index in entry.indexes:
+        cluster.create_index(staging, index)
+    cluster.load(staging)
+    counted = cluster.count(staging)
+    if counted != entry.row_count:
+        raise RowsLost(
+            f"After restoring {target}, the cluster counts {counted} rows instead of {entry.row_count}. Run the restore again."
+        )
+    stop_if_asked(meter.should_stop)
+    cluster.create_alias(staging, marker)
+    cluster.rename(staging, target.name)
+    return notes + _restore_aliases(cluster, entry, target)
+
+
+def _batches(
+    plan: RestorePlan, store: ObjectStore, entry: CollectionEntry, chunk: ChunkRef
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of one chunk; not a byte of it is parsed before its digest was compared."""
+    key = layout.chunk_key(plan.cluster_id, chunk.sha256)
+    try:
+        data = store.read_bytes(key)
+    except ObjectMissing as error:
+        raise _damaged(store, plan, key, "is missing") from error
+    if hashlib.sha256(data).hexdigest() != chunk.sha256:
+        raise _damaged(store, plan, key, "does not match its SHA-256")
+    table = chunks.from_parquet(data, entry.schema, source=key)
+    size = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // chunks.estimated_row_bytes(entry.schema)))
+    for start in range(0, table.num_rows, size):
+        yield chunks.to_rows(table.slice(start, size), entry.schema)
+
+
+def _damaged(store: ObjectStore, plan: RestorePlan, key: str, what: str) -> BackupDamaged:
+    return BackupDamaged(
+        f"In {store.name}, the object {key} of backup {plan.backup_id} {what}. Restore from another copy.", (key,)
+    )
+
+
+def _restore_aliases(cluster: Cluster, entry: CollectionEntry, target: CollectionRef) -> list[str]:
+    taken = cluster.aliases(target.database).keys() | {
+        ref.name for ref in cluster.collections() if ref.database == target.database
+    }
+    notes = []
+    for alias in entry.aliases:
+        if alias in taken:
+            notes.append(f"{target.name}: the alias {alias} is taken and was not moved")
+        else:
+            cluster.create_alias(target, alias)
+    return notes
+
+
+def _settle(cluster: Cluster, plan: RestorePlan, entry: CollectionEntry, target: CollectionRef) -> None:
+    """Give the collection its load state; Milvus Lite releases what it renames."""
+    should_be_loaded = plan.load and entry.is_loaded
+    is_loaded = cluster.is_loaded(target)
+    if should_be_loaded and not is_loaded:
+        cluster.load(target)
+    elif is_loaded and not should_be_loaded:
+        cluster.release(target)
+
+
+def _auto_id_notes(entry: CollectionEntry, target: CollectionRef) -> list[str]:
+    """Milvus Lite counts rows to make new keys, so after restoring keys with gaps it would hand out taken ones."""
+    if not entry.schema.primary.auto_id or not entry.chunks:
+        return []
+    highest = max((chunk.last_key for chunk in entry.chunks), key=key_order)
+    if not isinstance(highest, int) or highest <= entry.row_count:
+        return []
+    return [
+        f"{target.name}: restored keys go up to {highest}, but this server gives new rows keys from {entry.row_count + 1} on, "
+        "so new rows may replace restored ones; insert with keys of your own"
+    ]
+
+
+def _attempt(plan: RestorePlan) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", plan.attempt_id) or "0"
+
+
+def _staging_name(plan: RestorePlan, target: CollectionRef) -> str:
+    ending = f"__restoring_{_attempt(plan)}"
+    return target.name[: MAX_NAME_LENGTH - len(ending)] + ending
+
+
+def _marker(plan: RestorePlan, number: int) -> str:
+    return f"restored_by_{_attempt(plan)}_{number}"
