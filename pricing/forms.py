@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -23,7 +23,7 @@ DOCUMENTATION_EXAMPLE = {
 
 
 class CalculatorForm(forms.Form):
-    """Valid data is ready for `calculator.estimate`: `size_bytes`, `days`, `source_region`, `target_regions`."""
+    """Valid data is ready for `calculator.estimate`: `size_bytes`, `shown_source`, `target_regions`, `days`."""
 
     size_gb = forms.DecimalField(
         label="Backup size in GB",
@@ -35,7 +35,7 @@ class CalculatorForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
         error_messages={
             "min_value": "Enter a size above 0 GB.",
-            "max_value": "Enter a size of at most 1,000,000,000 GB.",
+            "max_value": f"Enter a size of at most {MAX_SIZE_GB:,} GB.",
         },
     )
     source = forms.ChoiceField(label="Region of the cluster", help_text="Where the original backup is stored.")
@@ -53,12 +53,16 @@ class CalculatorForm(forms.Form):
     def __init__(self, *args: Any, regions: Sequence[RegionChoice], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.regions = {region.code: region for region in regions}
-        self.fields["source"].choices = _by_provider(regions)  # type: ignore[attr-defined]
-        self.fields["targets"].choices = [(region.code, region.label) for region in regions]  # type: ignore[attr-defined]
+        source, targets = (cast(forms.ChoiceField, self.fields[name]) for name in ("source", "targets"))
+        source.choices = _by_provider(regions)
+        targets.choices = [(region.code, region.label) for region in regions]
+        if DOCUMENTATION_EXAMPLE["source"] in self.regions:
+            # A newcomer starts where prices are known.
+            source.initial = DOCUMENTATION_EXAMPLE["source"]
 
     @property
     def shown_source(self) -> RegionChoice | None:
-        """The region whose targets are on offer: the chosen one, else the first; None if there are no regions."""
+        """The region the browser shows as the source: the chosen one, else the first; None if there are no regions."""
         chosen = self.regions.get(str(self["source"].value()))
         return chosen or next(iter(self.regions.values()), None)
 
@@ -84,10 +88,6 @@ class CalculatorForm(forms.Form):
     def days(self) -> int:
         duration: int = self.cleaned_data["duration"]
         return duration * DAYS_PER_MONTH if self.cleaned_data["unit"] == "months" else duration
-
-    @property
-    def source_region(self) -> RegionChoice:
-        return self.regions[self.cleaned_data["source"]]
 
     @property
     def target_regions(self) -> list[RegionChoice]:

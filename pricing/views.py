@@ -14,7 +14,7 @@ from django_htmx.http import replace_url
 from pricing.calculator import estimate
 from pricing.forms import DOCUMENTATION_EXAMPLE, CalculatorForm
 from pricing.models import PriceSheet
-from pricing.regions import RegionChoice, region_choices, target_groups
+from pricing.regions import region_choices, target_groups
 from pricing.services import rates_for
 
 
@@ -22,7 +22,7 @@ from pricing.services import rates_for
 @login_required
 def calculator(request: HttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET or None, regions=region_choices())
-    context = _result(form) | _targets(form) | {"example_url": _example_url(form)}
+    context = _context(form) | {"example_url": _example_url(form)}
     return render(request, "pricing/calculator.html", context, status=_status(form))
 
 
@@ -30,7 +30,7 @@ def calculator(request: HttpRequest) -> HttpResponse:
 @login_required
 def calculator_result(request: HttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET, regions=region_choices())
-    response = render(request, "pricing/_calculator_result.html", _result(form), status=_status(form))
+    response = render(request, "pricing/_calculator_result.html", _context(form), status=_status(form))
     # The address bar keeps up with the form, so that a reload or a shared link shows the same estimate.
     return replace_url(response, f"{reverse('pricing:calculator')}?{request.GET.urlencode()}")
 
@@ -46,31 +46,30 @@ def price_list(request: HttpRequest) -> HttpResponse:
     return render(request, "pricing/price_list.html", {"providers": providers})
 
 
-def _result(form: CalculatorForm) -> dict[str, Any]:
-    """What `_calculator_result.html` needs; `estimate` is None until the form is filled in without a mistake."""
-    if not form.is_valid():
-        return {"form": form, "estimate": None}
-    source = form.source_region
-    quote = estimate(
-        form.size_bytes,
-        source=source.place,
-        targets=[region.place for region in form.target_regions],
-        days=form.days,
-        rates=rates_for(source.provider, timezone.localdate()),
-        include_original=form.cleaned_data["include_original"],
-    )
-    lines = [(form.regions[line.region], line) for line in quote.lines]
-    return {"form": form, "estimate": quote, "lines": lines}
-
-
-def _targets(form: CalculatorForm) -> dict[str, Any]:
-    """The boxes to tick: the other regions of the chosen source's provider, each with its prices."""
-    source: RegionChoice | None = form.shown_source
+def _context(form: CalculatorForm) -> dict[str, Any]:
+    """The boxes to tick with their prices, and the estimate: None until the form is filled in without a mistake."""
+    source = form.shown_source
     if source is None:
-        return {"source": None, "target_groups": []}
+        return {"form": form, "source": None, "estimate": None}
     rates = rates_for(source.provider, timezone.localdate())
-    groups = target_groups(source, list(form.regions.values()), rates)
-    return {"source": source, "target_groups": groups, "ticked": form["targets"].value() or []}
+    context = {
+        "form": form,
+        "source": source,
+        "target_groups": target_groups(source, list(form.regions.values()), rates),
+        "ticked": form["targets"].value() or [],
+        "estimate": None,
+    }
+    if form.is_valid():
+        quote = estimate(
+            form.size_bytes,
+            source=source.place,
+            targets=[region.place for region in form.target_regions],
+            days=form.days,
+            rates=rates,
+            include_original=form.cleaned_data["include_original"],
+        )
+        context |= {"estimate": quote, "lines": [(form.regions[line.region], line) for line in quote.lines]}
+    return context
 
 
 def _example_url(form: CalculatorForm) -> str | None:

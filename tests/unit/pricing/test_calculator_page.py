@@ -84,10 +84,17 @@ def test_only_other_regions_of_the_sources_provider_are_on_offer(person):
 def test_without_a_choice_the_targets_fit_the_region_the_browser_selects_and_nothing_is_priced(person):
     page = person.get(reverse("pricing:calculator"))
     assert page.status_code == 200
-    # A browser selects the first option.
-    assert re.findall(r'<option value="([^"]+)"', page.content.decode())[0] == "gcp-us-west1"
+    assert re.findall(r'<option value="([^"]+)" selected', page.content.decode())[0] == "gcp-us-west1"
     assert targets_on_offer(page) == {"gcp-us-east4", "gcp-europe-west3", "gcp-asia-southeast1"}
     assert "Tick at least one region" in text_of(page)
+
+
+def test_without_the_examples_region_the_first_one_is_the_source(person, settings):
+    settings.PRICING_REGION_SOURCE = "tests.unit.pricing.regions.only_aws"
+    page = person.get(reverse("pricing:calculator"))
+    # Nothing is selected, so a browser shows the first option.
+    assert re.findall(r'<option value="([^"]+)">', page.content.decode())[0] == "aws-us-east-1"
+    assert targets_on_offer(page) == {"aws-eu-central-1"}
 
 
 def test_an_azure_source_offers_no_targets_and_says_why(person):
