@@ -68,7 +68,7 @@ class MilvusLiteServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid()),
             )
         deadline = time.monotonic() + START_SECONDS
         while not _accepts(self.port):
@@ -108,7 +108,7 @@ class MilvusLiteServer:
         return lines[-1][:200] if lines else "it wrote nothing"
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
+def die_with(parent: int) -> Callable[[], None] | None:
     """What the child runs before the server, so that a killed parent leaves none behind."""
     if sys.platform != "linux":
         return None
