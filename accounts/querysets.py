@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def where_user_has(self, user: User, privilege: Privilege) -> ProjectQuerySet:
-        """Projects in which `user` holds `privilege`, by an organization role, a project role or a custom role; one query."""
+        """Projects in which `user` holds `privilege`, by whatever kind of role; one query."""
         organization_roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]
         project_roles = [role for role, held in BY_PROJECT_ROLE.items() if privilege in with_implied(held)]
         sufficient = [held for held in Privilege if privilege in with_implied(frozenset({held}))]

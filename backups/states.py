@@ -57,5 +57,9 @@ COPY_MOVES: dict[str, set[str]] = {
 HOLDS_BYTES = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED, CopyState.DELETING})
 
 
+# On its way to another state without anybody's help.
+UNSETTLED = frozenset({CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.VERIFYING, CopyState.DELETING})
+
+
 def is_allowed(moves: dict[str, set[str]], before: str, after: str) -> bool:
     return after in moves.get(before, set())

@@ -9,10 +9,9 @@ from . import views
 
 urlpatterns = [
     path("", include("dashboard.urls")),
-    path("clusters/", include("clusters.urls")),
-    path("settings/", include("clusters.settings_urls")),
-    path("jobs/", include("jobs.urls")),
-    path("backups/", include("backups.urls")),
+    path("", include("clusters.urls")),
+    path("", include("jobs.urls")),
+    path("", include("backups.urls")),
     path("prices/", include("pricing.urls")),
     path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),

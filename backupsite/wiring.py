@@ -1,6 +1,7 @@
 """Where one room needs what another knows without importing it: the functions that settings name."""
 
-from clusters.models import Region
+from clusters.models import Plan, Region
+from clusters.rules import why_not_copied
 from pricing.regions import RegionChoice
 
 
@@ -11,8 +12,9 @@ def price_regions() -> list[RegionChoice]:
             code=region.code,
             provider=region.provider,
             provider_name=region.get_provider_display(),
-            label=str(region),
+            label=region.location,
             continent=region.continent,
+            can_copy=why_not_copied(Plan.DEDICATED, region.provider) is None,
         )
         for region in Region.objects.all()
     ]

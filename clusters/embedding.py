@@ -18,7 +18,8 @@ def embed_words(text: str) -> list[float]:
     """A unit vector of DIMENSION floats; texts that share words and three-letter pieces lie close by cosine.
 
     Each word and each of its three-letter pieces is hashed to one dimension and a sign; pieces weigh a third of a word,
-    so that `compress` still finds `compression`. The zero vector has no direction, so an empty text gets the first axis.
+    so that `compress` still finds `compression`. An empty text gets the first axis,
+    because the zero vector has no direction.
     """
     vector = [0.0] * DIMENSION
     for word in _WORD.findall(text.lower()):

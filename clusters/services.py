@@ -116,7 +116,7 @@ def set_store(*, user: User, organization: Organization, region: Region, url: st
     store.url = url
     if options is not None:
         store.options = options
-    steps = test_store(store)
+    steps = try_store(store)
     failed = next((step for step in steps if not step.ok), None)
     if failed:
         raise ClusterRefused(f"{failed.what} failed: {failed.detail}", field="url")
@@ -124,8 +124,8 @@ def set_store(*, user: User, organization: Organization, region: Region, url: st
     return store
 
 
-def test_store(store: Store) -> list[CheckStep]:
-    """Write, read back, list and delete a small object; every step that was tried, the last of which may have failed."""
+def try_store(store: Store) -> list[CheckStep]:
+    """Write, read back, list and delete a small object; returns the steps tried, the last of which may have failed."""
     try:
         steps = check_store(store.open())
     except DataPlaneError as failure:

@@ -78,7 +78,7 @@ class Hold:
             connection.close()
 
     def _wants_news(self) -> bool:
-        """Whether a cancellation may be waiting that no progress would tell us of; a read costs nothing, a write does."""
+        """Whether a cancellation waits that no progress would tell us of; unlike a write, a read costs nothing."""
         try:
             state = Job.objects.filter(pk=self._job_id, lease=self._lease).values_list("state", flat=True).first()
         except DatabaseError:

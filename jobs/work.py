@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dataplane.backup import BackupPlan, take_backup
-from dataplane.copy import CopyPlan, copy_backup
-from dataplane.delete import delete_backup
-from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
-from dataplane.verify import verify_backup
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.codes import hex_code
 from backups.models import Copy
 from backups.services import move_copy, record_contents
 from backups.states import CopyState
 from clusters.live import endpoint_of
+from dataplane.backup import BackupPlan, take_backup
+from dataplane.copy import CopyPlan, copy_backup
+from dataplane.delete import delete_backup
 from dataplane.errors import DataPlaneError
 from dataplane.milvus import CollectionRef
+from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
+from dataplane.verify import verify_backup
 
 from .endings import succeed_backup, succeed_copy, succeed_deletion
 from .hold import Hold
@@ -29,7 +28,7 @@ from .states import JobState, JobType
 
 
 class DamagedOnArrival(DataPlaneError):
-    """What the store gives back is not what was sent; the damaged objects were removed, so trying again sends them anew."""
+    """The store gave back something else than was sent; the damaged objects are removed, so a second try sends them."""
 
     retryable = True
 
@@ -147,7 +146,7 @@ def _carry_out_restore(job: Job, hold: Hold) -> None:
             ),
             cu_size=request.cu_size,
             load=request.load,
-            attempt_id=hex_code("r", 8),
+            attempt_id=job.code.removeprefix("job-"),
         ),
         store=job.copy.store.open(),
         endpoint=endpoint_of(job.cluster, timeout_seconds=settings.WORKER_CLUSTER_TIMEOUT_SECONDS),
@@ -168,7 +167,7 @@ def _carry_out_restore(job: Job, hold: Hold) -> None:
 def _carry_out_deletion(job: Job, hold: Hold) -> None:
     hold.may_commit()
     report = delete_backup(cluster_id=job.backup.cluster.code, backup_id=job.backup.code, store=job.copy.store.open())
-    succeed_deletion(job, note=f"{report.deleted_count:,} objects deleted, {report.deleted_bytes:,} bytes")
+    succeed_deletion(job, note=f"{report.object_count:,} objects deleted, {report.freed_bytes:,} bytes freed")
 
 
 _BY_TYPE: dict[JobType, Callable[[Job, Hold], None]] = {

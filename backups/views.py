@@ -1,0 +1,100 @@
+"""Pages about the catalogue: what exists, where, and how sure we are of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.access import find, has
+from accounts.http import HtmxHttpRequest
+from accounts.privileges import Privilege
+from clusters.models import Cluster
+from clusters.rules import why_not_backed_up
+from clusters.services import copy_refusal
+
+from . import services
+from .errors import BackupRefused
+from .forms import RenameForm
+from .models import Backup
+from .states import UNSETTLED
+
+PAGE_SIZE = 50
+
+
+def _find_backup(request: HtmxHttpRequest, code: str, privilege: Privilege = Privilege.BACKUP_VIEW) -> Backup:
+    return find(Backup.objects.for_list(), request.user, privilege, code=code)
+
+
+@login_required
+@require_GET
+def backup_list(request: HtmxHttpRequest) -> HttpResponse:
+    backups = Backup.objects.visible_to(request.user).existing().for_list()
+    page = Paginator(backups, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "backups/backup_list.html", {"page": page})
+
+
+@login_required
+@require_GET
+def cluster_backups(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    """The Backups tab of a cluster."""
+    clusters = Cluster.objects.existing().for_list()
+    cluster = find(clusters, request.user, Privilege.BACKUP_VIEW, code=code)
+    backups = Backup.objects.filter(cluster=cluster).existing().for_list()
+    context = {
+        "cluster": cluster,
+        "tab": "backups",
+        "backup_refusal": why_not_backed_up(cluster.plan),
+        "copy_refusal": copy_refusal(cluster),
+        "may_back_up": has(request.user, Privilege.BACKUP_MANAGE, cluster.project),
+        "may_manage": has(request.user, Privilege.CLUSTER_MANAGE, cluster.project),
+        "page": Paginator(backups, PAGE_SIZE).get_page(request.GET.get("page")),
+    }
+    return render(request, "backups/cluster_backups.html", context)
+
+
+def _detail_context(request: HtmxHttpRequest, backup: Backup) -> dict[str, Any]:
+    copies = list(backup.copies.select_related("region", "store"))
+    return {
+        "backup": backup,
+        "copies": copies,
+        "is_live": any(copy.state in UNSETTLED for copy in copies),
+        "collections": backup.collections.all(),
+        "can_restore": any(copy.is_restorable for copy in copies),
+        "may_manage": has(request.user, Privilege.BACKUP_MANAGE, backup.project),
+    }
+
+
+@login_required
+@require_GET
+def backup_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    return render(request, "backups/backup_detail.html", _detail_context(request, _find_backup(request, code)))
+
+
+@login_required
+@require_GET
+def backup_copies(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    """The copies by region; asks for itself again while one of them is still on its way."""
+    return render(request, "backups/_backup_copies.html", _detail_context(request, _find_backup(request, code)))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def backup_rename(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    backup = _find_backup(request, code, Privilege.BACKUP_MANAGE)
+    form = RenameForm(request.POST or None, initial={"name": backup.name})
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.rename_backup(user=request.user, backup=backup, name=form.cleaned_data["name"])
+        except BackupRefused as refusal:
+            form.add_error(refusal.field, str(refusal))
+        else:
+            messages.success(request, "Renamed.")
+            return redirect(backup)
+    context = {"backup": backup, "form": form}
+    return render(request, "backups/backup_rename.html", context, status=422 if form.errors else 200)

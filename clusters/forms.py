@@ -1,0 +1,104 @@
+"""The shape and wording of input about clusters and stores."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from accounts.access import projects_with
+from accounts.models import User
+from accounts.privileges import Privilege
+
+from .models import Cluster, Region
+
+_name_rule = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9-]*$", "Use letters, digits and hyphens, and begin with a letter or digit."
+)
+
+
+class _EndpointField(forms.CharField):
+    def clean(self, value: Any) -> str:
+        endpoint: str = super().clean(value)
+        parts = urlsplit(endpoint)
+        if endpoint and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise forms.ValidationError("An endpoint looks like https://in01-abc.example.com:19530.")
+        return endpoint
+
+
+def _token_field(help_text: str) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": "off"})
+    return forms.CharField(required=False, max_length=500, widget=widget, help_text=help_text)
+
+
+class ClusterForm(forms.ModelForm):
+    name = forms.CharField(max_length=64, validators=[_name_rule])
+    endpoint = _EndpointField(max_length=300, help_text="For example https://in01-abc.example.com:19530")
+    token = _token_field("An API key, or user:password. Stored encrypted and never shown again.")
+
+    class Meta:
+        model = Cluster
+        fields = ["project", "name", "plan", "region", "cu_size", "endpoint"]
+        help_texts = {"cu_size": "Decides how many shards a collection may have after a restore."}
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        projects = projects_with(user, Privilege.CLUSTER_MANAGE)
+        self.fields["project"] = forms.ModelChoiceField(projects, empty_label=None)
+        self.fields["region"] = forms.ModelChoiceField(Region.objects.all(), empty_label="Choose a region")
+
+
+class ClusterSettingsForm(forms.ModelForm):
+    name = forms.CharField(max_length=64, validators=[_name_rule])
+    endpoint = _EndpointField(max_length=300)
+    token = _token_field("Leave empty to keep the stored one.")
+
+    class Meta:
+        model = Cluster
+        fields = ["name", "plan", "cu_size", "endpoint"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.is_embedded:
+            # The keeper of embedded clusters decides where they answer.
+            del self.fields["endpoint"], self.fields["token"]
+
+
+class SearchForm(forms.Form):
+    words = forms.CharField(max_length=500, label="Search for", required=False)
+
+
+class TypedConfirmationForm(forms.Form):
+    """Asks for the name of the thing that is about to be destroyed."""
+
+    confirmation = forms.CharField(max_length=300)
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.fields["confirmation"].label = f"Type {name} to confirm"
+        self.fields["confirmation"].widget.attrs = {"autocomplete": "off", "data-confirm-value": name}
+
+    def clean_confirmation(self) -> str:
+        typed: str = self.cleaned_data["confirmation"]
+        if typed != self.name:
+            raise forms.ValidationError(f"Type {self.name} exactly.")
+        return typed
+
+
+class StoreForm(forms.Form):
+    url = forms.CharField(
+        max_length=500, label="Address", help_text="s3://bucket/prefix, gs://bucket/prefix or file:///folder"
+    )
+    options = forms.CharField(
+        required=False,
+        max_length=5000,
+        label="Credentials and options",
+        widget=forms.Textarea(attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=(
+            "One NAME=value per line, for example aws_access_key_id=… and aws_secret_access_key=…, or endpoint=… for an "
+            "S3-compatible service. Stored encrypted and never shown again; leave empty to keep the stored ones."
+        ),
+    )

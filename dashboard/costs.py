@@ -1,0 +1,122 @@
+"""What the copies that exist cost: facts from the catalogue, prices from the sheets, arithmetic from the calculator."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from backups.models import Copy
+from pricing.calculator import DAYS_PER_MONTH, Place, Rates, add_up, billable_days, storage_cost, transfer_cost
+from pricing.services import rates_for
+
+
+@dataclass(frozen=True)
+class RegionStorage:
+    """What lies in one region now, and what it has cost since it was stored. None: no price is set."""
+
+    region: str
+    label: str
+    copy_count: int
+    size_bytes: int
+    price_per_gb_month: Decimal | None
+    cost_per_month: Decimal | None
+    cost_so_far: Decimal | None
+
+
+@dataclass(frozen=True)
+class TransferFlow:
+    """What travelled from one region to another; `skipped_bytes` did not have to."""
+
+    source: str
+    target: str
+    copy_count: int
+    sent_bytes: int
+    skipped_bytes: int
+    price_per_gb: Decimal | None
+    cost: Decimal | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    storage: tuple[RegionStorage, ...]
+    transfer: tuple[TransferFlow, ...]
+
+    @property
+    def per_month(self) -> Decimal:
+        return add_up(row.cost_per_month for row in self.storage if row.cost_per_month is not None)
+
+    @property
+    def storage_so_far(self) -> Decimal:
+        return add_up(row.cost_so_far for row in self.storage if row.cost_so_far is not None)
+
+    @property
+    def transfer_so_far(self) -> Decimal:
+        return add_up(row.cost for row in self.transfer if row.cost is not None)
+
+    @property
+    def total_so_far(self) -> Decimal:
+        return add_up([self.storage_so_far, self.transfer_so_far])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """One sentence for each price that would have to be set to make the totals complete."""
+        storage = [f"No storage price is set for {row.region}." for row in self.storage if row.cost_so_far is None]
+        transfer = [
+            f"No transfer price is set for {row.source} to {row.target}." for row in self.transfer if row.cost is None
+        ]
+        return (*storage, *transfer)
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing
+
+
+def costs_of(copies: Iterable[Copy], *, now: datetime) -> Costs:
+    """Costs of `copies` (from `Copy.objects.ever_stored()`) up to `now`, at the prices valid now."""
+    rates: dict[str, Rates] = {}
+    by_region: dict[str, list[Copy]] = defaultdict(list)
+    by_flow: dict[tuple[str, str], list[Copy]] = defaultdict(list)
+    for copy in copies:
+        provider = copy.region.provider
+        if provider not in rates:
+            rates[provider] = rates_for(provider, now.date())
+        by_region[copy.region_id].append(copy)
+        if not copy.is_original:
+            by_flow[copy.backup.cluster.region_id, copy.region_id].append(copy)
+    storage = (_storage(rows, rates[rows[0].region.provider], now) for _, rows in sorted(by_region.items()))
+    transfer = (_flow(rows, rates[rows[0].region.provider]) for _, rows in sorted(by_flow.items()))
+    return Costs(tuple(storage), tuple(transfer))
+
+
+def _storage(copies: list[Copy], rates: Rates, now: datetime) -> RegionStorage:
+    region = copies[0].region
+    price = rates.storage_price(region.code)
+    held = [copy for copy in copies if copy.deleted_at is None]
+    size_bytes = sum(copy.size_bytes or 0 for copy in held)
+    per_month = so_far = None
+    if price is not None:
+        per_month = storage_cost(size_bytes, price, DAYS_PER_MONTH)
+        so_far = add_up(
+            storage_cost(copy.size_bytes or 0, price, billable_days(copy.stored_at, copy.deleted_at or now))
+            for copy in copies
+            if copy.stored_at is not None
+        )
+    return RegionStorage(region.code, str(region), len(held), size_bytes, price, per_month, so_far)
+
+
+def _flow(copies: list[Copy], rates: Rates) -> TransferFlow:
+    source, target = copies[0].backup.cluster.region, copies[0].region
+    price = rates.transfer_price(Place(source.code, source.continent), Place(target.code, target.continent))
+    sent_bytes = sum(copy.sent_bytes for copy in copies)
+    return TransferFlow(
+        source=source.code,
+        target=target.code,
+        copy_count=len(copies),
+        sent_bytes=sent_bytes,
+        skipped_bytes=sum(copy.skipped_bytes for copy in copies),
+        price_per_gb=price,
+        cost=None if price is None else transfer_cost(sent_bytes, price),
+    )

@@ -1,0 +1,76 @@
+"""The overview and the costs page."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Max, Q
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from accounts.access import projects_with
+from accounts.errors import PrivilegeMissing
+from accounts.http import HtmxHttpRequest
+from accounts.privileges import Privilege
+from backups.models import Copy
+from backups.states import CopyState
+from clusters.models import Cluster
+from clusters.rules import why_not_backed_up
+from jobs.models import Job
+from jobs.states import JobState
+
+from .costs import Costs, costs_of
+from .figures import storage_figure, transfer_figure
+
+RECENT_JOBS = 8
+
+
+@login_required
+@require_GET
+def overview(request: HtmxHttpRequest) -> HttpResponse:
+    """How well the clusters are protected, and what happened last; a constant number of queries."""
+    user = request.user
+    proven = Q(backups__copies__state=CopyState.AVAILABLE)
+    clusters = list(
+        Cluster.objects.visible_to(user)
+        .existing()
+        .for_list()
+        .annotate(
+            newest_backup_at=Max("backups__created_at", filter=proven),
+            newest_copy_at=Max("backups__created_at", filter=proven & Q(backups__copies__is_original=False)),
+        )
+    )
+    backable = [cluster for cluster in clusters if why_not_backed_up(cluster.plan) is None]
+    protected = [cluster for cluster in backable if cluster.newest_backup_at]
+    jobs = Job.objects.visible_to(user)
+    context = {
+        "clusters": [(cluster, why_not_backed_up(cluster.plan)) for cluster in clusters],
+        "backable_count": len(backable),
+        "protected_count": len(protected),
+        "oldest_recovery_point": min((cluster.newest_backup_at for cluster in protected), default=None),
+        "costs": _costs(request) if projects_with(user, Privilege.BILLING_VIEW).exists() else None,
+        "failed_count": jobs.filter(state__in=[JobState.FAILED, JobState.CRASHED]).count(),
+        "jobs": list(jobs.for_row()[:RECENT_JOBS]),
+    }
+    return render(request, "dashboard/overview.html", context)
+
+
+def _costs(request: HtmxHttpRequest) -> Costs:
+    copies = Copy.objects.visible_to(request.user, Privilege.BILLING_VIEW).ever_stored()
+    return costs_of(copies, now=timezone.now())
+
+
+@login_required
+@require_GET
+def costs(request: HtmxHttpRequest) -> HttpResponse:
+    """Storage by region and transfer by source and target, from the copies that exist."""
+    if not projects_with(request.user, Privilege.BILLING_VIEW).exists():
+        raise PrivilegeMissing(Privilege.BILLING_VIEW)
+    found = _costs(request)
+    context = {
+        "costs": found,
+        "storage_figure": storage_figure([(row.label, row.size_bytes) for row in found.storage]),
+        "transfer_figure": transfer_figure([(row.source, row.target, row.sent_bytes) for row in found.transfer]),
+    }
+    return render(request, "dashboard/costs.html", context)

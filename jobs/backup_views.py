@@ -1,0 +1,112 @@
+"""Asking for a backup: the form, and the quote beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.access import find
+from accounts.errors import Refused
+from accounts.http import HtmxHttpRequest
+from accounts.privileges import Privilege
+from clusters import live
+from clusters.models import Cluster, Store
+from clusters.rules import why_not_backed_up
+from clusters.services import copy_refusal
+from dataplane.errors import DataPlaneError
+
+from . import services
+from .forms import BackupForm
+from .quotes import LiveCollection, Quote, offered_regions, quote_backup
+
+
+def _find_cluster(request: HtmxHttpRequest, code: str) -> Cluster:
+    clusters = Cluster.objects.existing().for_list().select_related("project__organization")
+    return find(clusters, request.user, Privilege.BACKUP_MANAGE, code=code)
+
+
+def _live_collections(cluster: Cluster) -> list[LiveCollection]:
+    return [
+        LiveCollection(found.ref.database, found.ref.name, found.row_count, found.estimated_bytes)
+        for found in live.collections_of(cluster)
+    ]
+
+
+def _form(request: HtmxHttpRequest, found: list[LiveCollection], data: Any) -> BackupForm:
+    return BackupForm(data, collections=[(collection.database, collection.name) for collection in found])
+
+
+def _quote(cluster: Cluster, found: list[LiveCollection], form: BackupForm) -> Quote | None:
+    """The quote for a valid form; None while the form has errors or the rules refuse the regions."""
+    if not form.is_valid():
+        return None
+    wanted = form.chosen_collections
+    chosen = [row for row in found if wanted is None or (row.database, row.name) in wanted]
+    try:
+        return quote_backup(cluster, chosen, form.chosen_regions, on=timezone.now().date())
+    except ValueError:
+        return None
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    cluster = _find_cluster(request, code)
+    context: dict[str, Any] = {
+        "cluster": cluster,
+        "backup_refusal": why_not_backed_up(cluster.plan),
+        "copy_refusal": copy_refusal(cluster),
+    }
+    if context["backup_refusal"]:
+        return render(request, "jobs/backup_create.html", context, status=200 if request.method == "GET" else 422)
+    try:
+        found = _live_collections(cluster)
+    except DataPlaneError as failure:
+        context["failure"] = str(failure)
+        return render(request, "jobs/backup_create.html", context, status=200 if request.method == "GET" else 422)
+
+    form = _form(request, found, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = services.request_backup(
+                user=request.user, cluster=cluster, collections=form.chosen_collections, regions=form.chosen_regions
+            )
+        except Refused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        else:
+            messages.success(request, f"The backup {job.backup} was queued. Its copies follow once it has succeeded.")
+            return HttpResponseClientRedirect(job.get_absolute_url()) if request.htmx else redirect("jobs:job-list")
+    shown = form if form.is_bound else _form(request, found, {"scope": "cluster"})
+    context |= {
+        "form": form,
+        "collections": found,
+        "groups": [] if context["copy_refusal"] else offered_regions(cluster, on=timezone.now().date()),
+        "regions_with_store": set(
+            Store.objects.of_organization(cluster.project.organization_id).values_list("region", flat=True)
+        ),
+        "quote": _quote(cluster, found, shown),
+    }
+    return render(request, "jobs/backup_create.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_GET
+def backup_quote(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    """The quote for the boxes that are ticked now."""
+    cluster = _find_cluster(request, code)
+    context: dict[str, Any] = {"cluster": cluster}
+    try:
+        found = _live_collections(cluster)
+    except DataPlaneError as failure:
+        context["failure"] = str(failure)
+    else:
+        form = _form(request, found, request.GET)
+        context |= {"form": form, "quote": _quote(cluster, found, form)}
+    return render(request, "jobs/_backup_quote.html", context)

@@ -1,0 +1,159 @@
+"""The shape and wording of input about jobs; the rules behind it live in the services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from accounts.access import projects_with
+from accounts.models import User
+from accounts.privileges import Privilege
+from backups.models import Backup, BackupCollection, Copy
+from backups.states import Scope
+from clusters.models import Cluster, Plan, Region
+
+from .restores import MAX_COLLECTION_NAME, CollectionToRestore, RestoreRequest
+from .states import JobState, JobType
+
+SEPARATOR = "/"
+
+
+class RegionListField(forms.Field):
+    """Regions by their codes, in the order and as often as they were sent: a rule below says no to doubles."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def clean(self, value: Any) -> list[Region]:
+        codes = list(value or [])
+        regions = Region.objects.in_bulk(codes)
+        for code in codes:
+            if code not in regions:
+                raise forms.ValidationError(f"There is no region called {str(code)[:60]}.")
+        return [regions[code] for code in codes]
+
+
+class BackupForm(forms.Form):
+    scope = forms.ChoiceField(choices=Scope.choices, initial=Scope.CLUSTER, widget=forms.RadioSelect, label="What")
+    collections = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    copy = forms.BooleanField(required=False, label="Copy to other regions")
+    regions = RegionListField(required=False, label="Regions")
+
+    def __init__(self, *args: Any, collections: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        """`collections` are the (database, name) pairs the cluster has now."""
+        super().__init__(*args, **kwargs)
+        self.fields["collections"].choices = [  # type: ignore[attr-defined]
+            (SEPARATOR.join(pair), SEPARATOR.join(pair)) for pair in collections
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("copy") and not data.get("regions") and "regions" not in self.errors:
+            self.add_error("regions", "Tick at least one region, or switch copying off.")
+        return data
+
+    @property
+    def chosen_collections(self) -> list[tuple[str, str]] | None:
+        """(database, name) pairs, None for the whole cluster; call it on valid data."""
+        if self.cleaned_data["scope"] == Scope.CLUSTER:
+            return None
+        pairs = (value.partition(SEPARATOR) for value in self.cleaned_data["collections"])
+        return [(database, name) for database, _, name in pairs]
+
+    @property
+    def chosen_regions(self) -> list[Region]:
+        return self.cleaned_data["regions"] if self.cleaned_data.get("copy") else []
+
+
+class RestoreForm(forms.Form):
+    """Which copy, into which cluster, which collections under which names."""
+
+    TO_CLUSTER, TO_NEW = "existing", "new"
+
+    copy = forms.ModelChoiceField(Copy.objects.none(), widget=forms.RadioSelect, empty_label=None, label="Copy")
+    into = forms.ChoiceField(
+        choices=[(TO_CLUSTER, "An existing cluster"), (TO_NEW, "A new cluster in the copy's region")],
+        initial=TO_CLUSTER,
+        widget=forms.RadioSelect,
+        label="Restore into",
+    )
+    target = forms.ModelChoiceField(Cluster.objects.none(), required=False, empty_label=None, label="Cluster")
+    new_name = forms.CharField(
+        required=False,
+        max_length=64,
+        label="Name of the new cluster",
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9-]*$", "Use letters, digits and hyphens.")],
+    )
+    cu_size = forms.IntegerField(min_value=1, max_value=1024, initial=1, label="CU size")
+    load = forms.BooleanField(
+        required=False, initial=True, label="Load the collections, so that they can be searched at once"
+    )
+
+    def __init__(self, *args: Any, user: User, backup: Backup, can_make_clusters: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.collections: list[BackupCollection] = list(backup.collections.all())
+        copies = backup.copies.available().select_related("region")
+        self.fields["copy"] = forms.ModelChoiceField(
+            copies, to_field_name="region_id", widget=forms.RadioSelect, empty_label=None, label="Copy"
+        )
+        projects = projects_with(user, Privilege.CLUSTER_MANAGE)
+        targets = Cluster.objects.existing().filter(project__in=projects, plan=Plan.DEDICATED).for_list()
+        self.fields["target"] = forms.ModelChoiceField(
+            targets, to_field_name="code", required=False, empty_label=None, label="Cluster"
+        )
+        if not can_make_clusters:
+            del self.fields["into"], self.fields["new_name"]
+        for number, row in enumerate(self.collections):
+            self.fields[f"take-{number}"] = forms.BooleanField(required=False, initial=True, label=str(row))
+            self.fields[f"name-{number}"] = forms.CharField(
+                required=False,
+                # The rule itself lives in RestoreRequest; this only bounds what is read.
+                max_length=MAX_COLLECTION_NAME,
+                initial=row.name,
+                label=f"New name of {row}",
+            )
+
+    @property
+    def rows(self) -> list[tuple[BackupCollection, forms.BoundField, forms.BoundField]]:
+        """Each collection of the backup with its two fields."""
+        return [(row, self[f"take-{number}"], self[f"name-{number}"]) for number, row in enumerate(self.collections)]
+
+    @property
+    def is_into_new_cluster(self) -> bool:
+        return self.cleaned_data.get("into") == self.TO_NEW
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("into") == self.TO_NEW:
+            if not data.get("new_name") and "new_name" not in self.errors:
+                self.add_error("new_name", "The new cluster needs a name.")
+        elif not data.get("target") and "target" not in self.errors:
+            self.add_error("target", "Choose the cluster to restore into.")
+        return data
+
+    def request(self) -> RestoreRequest:
+        """What was asked for; call it on valid data. Its rules are checked by the service."""
+        data = self.cleaned_data
+        chosen = tuple(
+            CollectionToRestore(row.database, row.name, data[f"name-{number}"] or row.name)
+            for number, row in enumerate(self.collections)
+            if data[f"take-{number}"]
+        )
+        target: Cluster = data["target"]
+        return RestoreRequest(collections=chosen, cu_size=target.cu_size, load=data["load"])
+
+
+class JobFilterForm(forms.Form):
+    """The filters of the jobs list; they live in the URL, and nonsense there filters nothing."""
+
+    type = forms.ChoiceField(required=False, choices=[("", "Every type"), *JobType.choices])
+    state = forms.ChoiceField(required=False, choices=[("", "Every state"), *JobState.choices])
+    cluster = forms.ModelChoiceField(
+        Cluster.objects.none(), required=False, to_field_name="code", empty_label="Every cluster"
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["cluster"].queryset = Cluster.objects.visible_to(user)  # type: ignore[attr-defined]

@@ -1,0 +1,96 @@
+"""Asking for a restore or a deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import find
+from accounts.errors import Refused
+from accounts.http import HtmxHttpRequest
+from accounts.privileges import Privilege
+from backups.models import Backup, Copy
+from clusters.forms import TypedConfirmationForm
+from clusters.services import can_add_embedded_clusters
+
+from . import services
+from .forms import RestoreForm
+from .models import Job
+
+
+def _find_backup(request: HtmxHttpRequest, code: str) -> Backup:
+    backups = Backup.objects.existing().for_list()
+    return find(backups, request.user, Privilege.BACKUP_MANAGE, code=code)
+
+
+def _best_copy(backup: Backup) -> Copy | None:
+    """The copy that was proven last; the original wins a draw, because nothing has to travel."""
+    available = backup.copies.available().select_related("region")
+    return max(available, key=lambda copy: (copy.verified_at, copy.is_original), default=None)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    backup = _find_backup(request, code)
+    best = _best_copy(backup)
+    initial: dict[str, Any] = {
+        "copy": request.GET.get("copy") or (best.region_id if best else None),
+        "target": backup.cluster.code,
+        "cu_size": backup.cluster.cu_size,
+    }
+    form = RestoreForm(
+        request.POST or None,
+        user=request.user,
+        backup=backup,
+        can_make_clusters=can_add_embedded_clusters(),
+        initial=initial,
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = _request_restore(request, backup, form)
+        except Refused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        else:
+            messages.success(request, f"The restore into {job.cluster} was queued.")
+            return redirect(job)
+    context = {"backup": backup, "form": form, "best": best}
+    return render(request, "jobs/restore_create.html", context, status=422 if form.errors else 200)
+
+
+def _request_restore(request: HtmxHttpRequest, backup: Backup, form: RestoreForm) -> Job:
+    data = form.cleaned_data
+    if form.is_into_new_cluster:
+        return services.request_restore_to_new_cluster(
+            user=request.user,
+            copy=data["copy"],
+            project=backup.project,
+            name=data["new_name"],
+            cu_size=data["cu_size"],
+            load=data["load"],
+        )
+    return services.request_restore(user=request.user, copy=data["copy"], request=form.request(), target=data["target"])
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def backup_delete(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    """Delete a backup in every region; the name must be typed, and what will be lost is listed."""
+    backup = _find_backup(request, code)
+    form = TypedConfirmationForm(request.POST or None, name=backup.name)
+    if request.method == "POST" and form.is_valid():
+        try:
+            jobs = services.request_deletion(user=request.user, backup=backup)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"{backup} is being deleted in {len(jobs)} regions.")
+            return redirect("jobs:job-list")
+    return render(
+        request, "jobs/backup_delete.html", {"backup": backup, "form": form}, status=422 if form.errors else 200
+    )

@@ -1,0 +1,25 @@
+"""How jobs, durations and progress read on the screen."""
+
+from django import template
+
+from jobs.models import Job
+from jobs.wording import describe_duration, describe_job, describe_progress
+
+register = template.Library()
+
+register.filter("duration", describe_duration)
+
+
+@register.filter
+def job_title(job: Job) -> str:
+    return describe_job(job.type, backup=job.backup.name, region=str(job.target_region), cluster=job.cluster.name)
+
+
+@register.filter
+def progress_text(job: Job) -> str:
+    return describe_progress(
+        done=job.bytes_done,
+        total=job.bytes_total,
+        bytes_per_second=job.rate_bytes_per_second,
+        is_verifying=job.state == "verifying",
+    )

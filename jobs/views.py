@@ -1,0 +1,116 @@
+"""The jobs list, one job, and what can be done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import find, has
+from accounts.http import HtmxHttpRequest
+from accounts.privileges import Privilege
+
+from . import services
+from .errors import JobRefused
+from .forms import JobFilterForm
+from .models import Job
+from .states import JobType
+
+PAGE_SIZE = 50
+
+
+def _find_job(request: HtmxHttpRequest, code: str) -> Job:
+    return find(Job.objects.for_row(), request.user, Privilege.BACKUP_VIEW, code=code)
+
+
+def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
+    form = JobFilterForm(request.GET or None, user=request.user)
+    jobs = Job.objects.visible_to(request.user).for_list()
+    if form.is_valid():
+        chosen = form.cleaned_data
+        # An original stays in the list when one of its copies is what was looked for.
+        for field in ("type", "state"):
+            if chosen[field]:
+                jobs = jobs.filter(Q(**{field: chosen[field]}) | Q(**{f"children__{field}": chosen[field]})).distinct()
+        if chosen["cluster"]:
+            jobs = jobs.filter(cluster=chosen["cluster"])
+    page = Paginator(jobs, PAGE_SIZE).get_page(request.GET.get("page"))
+    everything = [job for parent in page for job in (parent, *parent.children.all())]
+    query = request.GET.copy()
+    query.pop("page", None)
+    return {
+        "form": form,
+        "page": page,
+        "is_live": any(job.is_active for job in everything),
+        "is_filtered": bool(query),
+        "query": query.urlencode(),
+    }
+
+
+@login_required
+@require_GET
+def job_list(request: HtmxHttpRequest) -> HttpResponse:
+    return render(request, "jobs/job_list.html", _list_context(request))
+
+
+@login_required
+@require_GET
+def job_table(request: HtmxHttpRequest) -> HttpResponse:
+    """The table of the jobs list alone; it asks for itself again while anything in it is running."""
+    return render(request, "jobs/_job_table.html", _list_context(request))
+
+
+def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
+    may_manage = has(request.user, Privilege.BACKUP_MANAGE, job.project)
+    return {
+        "job": job,
+        "events": job.events.select_related("by"),
+        "copies": job.children.for_row().order_by("pk"),
+        "may_cancel": may_manage and job.is_cancelable,
+        "may_retry": may_manage and job.type == JobType.COPY and job.copy.state in {"failed", "canceled"},
+    }
+
+
+@login_required
+@require_GET
+def job_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    return render(request, "jobs/job_detail.html", _detail_context(request, _find_job(request, code)))
+
+
+@login_required
+@require_GET
+def job_progress(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    """What changes while a job runs; it asks for itself again until the job and its copies have ended."""
+    return render(request, "jobs/_job_progress.html", _detail_context(request, _find_job(request, code)))
+
+
+@login_required
+@require_POST
+def job_cancel(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    job = _find_job(request, code)
+    try:
+        services.cancel_job(user=request.user, job=job)
+    except JobRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{job} is being canceled.")
+    return redirect(job)
+
+
+@login_required
+@require_POST
+def job_retry(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    job = _find_job(request, code)
+    try:
+        again = services.retry_copy(user=request.user, job=job)
+    except JobRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(job)
+    messages.success(request, f"The copy to {again.target_region} is being tried again.")
+    return redirect(again)

@@ -1,0 +1,44 @@
+"""Sentences about jobs. Pure."""
+
+from datetime import timedelta
+
+from pricing.formatting import format_gb
+
+from .states import JobType
+
+
+def describe_job(job_type: str, *, backup: str, region: str, cluster: str) -> str:
+    """What a job does, in a few words: “Copy of docs_backup3 to Frankfurt, Germany (gcp-europe-west3)”."""
+    if job_type == JobType.BACKUP:
+        return f"Backup of {cluster}: {backup}"
+    if job_type == JobType.COPY:
+        return f"Copy of {backup} to {region}"
+    if job_type == JobType.RESTORE:
+        return f"Restore of {backup} into {cluster}"
+    return f"Delete {backup} in {region}"
+
+
+def describe_duration(duration: timedelta | None) -> str:
+    """ "3 s", "4 min 12 s", "2 h 5 min"; a dash for something that has not begun."""
+    if duration is None:
+        return "–"
+    seconds = max(0, round(duration.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def describe_progress(*, done: int, total: int, bytes_per_second: float | None, is_verifying: bool) -> str:
+    """ "13.40 GB of 20.00 GB, 118.00 MB/s, 56 s left"; totals of a backup are estimates until its end."""
+    if not total:
+        return "Starting"
+    words = [f"{format_gb(done)} of {format_gb(max(done, total))}" + (" read back" if is_verifying else "")]
+    if bytes_per_second:
+        words.append(f"{format_gb(round(bytes_per_second))}/s")
+        if total > done:
+            words.append(f"{describe_duration(timedelta(seconds=(total - done) / bytes_per_second))} left")
+    return ", ".join(words)
