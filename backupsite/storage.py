@@ -1,6 +1,5 @@
 """How static files are stored for serving."""
 
-from pathlib import Path
 from typing import Any
 
 import brotli
@@ -22,9 +21,3 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
 
     def create_compressor(self, **options: Any) -> Compressor:
         return QuickCompressor(**options)
-
-
-def stamp_sources(base_dir: Path) -> list[Path]:
-    """The files that decide what collectstatic makes."""
-    own = [base_dir / "requirements.txt", base_dir / "backupsite" / "finders.py", Path(__file__)]
-    return own + sorted(path for path in (base_dir / "static").rglob("*") if path.is_file())
