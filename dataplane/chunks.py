@@ -71,14 +71,16 @@ def to_table(rows: Sequence[dict[str, Any]], schema: Schema) -> pa.Table:
     try:
         for field in schema.fields:
             field_name = field.name
-            values = [row.get(field.name) for row in rows]
+            values = [row[field.name] for row in rows]
+            if not field.is_nullable and None in values:
+                raise ValueError("NULL in a field that is not nullable")
             columns.append(_to_column(values, field, target.field(field.name).type))
         if schema.has_dynamic_field:
             field_name = DYNAMIC
             extra = [{name: value for name, value in row.items() if name not in names} for row in rows]
             columns.append(pa.array([_json(value) for value in extra], pa.string()))
         return pa.Table.from_arrays(columns, schema=target)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+    except (pa.ArrowException, KeyError, ValueError, TypeError, OverflowError) as error:
         raise ClusterError(
             f"The field {field_name} returned values that do not fit its type: {error}. Nothing was stored of them."
         ) from error

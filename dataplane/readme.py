@@ -46,11 +46,11 @@ for entry in manifest["collections"]:
             row.update(json.loads(row.pop("$meta", "{}")))
         for start in range(0, len(rows), 1000):
             client.insert(name, rows[start:start + 1000], partition_name=chunk["partition"])
-    indexes = client.prepare_index_params()
     for index in entry["indexes"]:
+        indexes = client.prepare_index_params()
         indexes.add_index(index["field"], index_type=index["type"], metric_type=index["metric"],
                           index_name=index["name"], params=index["params"])
-    client.create_index(name, indexes)
+        client.create_index(name, indexes)
     client.load_collection(name)
     print(name, entry["row_count"], "rows")
 """

@@ -76,11 +76,13 @@ def restore_backup(
         markers = [_marker(plan, number) for number in range(len(chosen))]
         finished = _finished(cluster, chosen, markers)
         is_lite = cluster.server_info().is_lite
-        restored = []
+        restored: list[RestoredCollection] = []
         for (entry, target), marker in zip(chosen, markers, strict=True):
-            notes = (
-                [] if target in finished else _restore_collection(cluster, plan, store, entry, target, marker, meter)
-            )
+            notes: list[str] = []
+            if target in finished:
+                meter.add(sum(chunk.size_bytes for chunk in entry.chunks))
+            else:
+                notes += _restore_collection(cluster, plan, store, entry, target, marker, meter)
             if is_lite:
                 notes += _auto_id_notes(entry, target)
             restored.append(RestoredCollection(target, entry.row_count, tuple(notes)))
@@ -181,7 +183,8 @@ def _restore_collection(
     counted = cluster.count(staging)
     if counted != entry.row_count:
         raise RowsLost(
-            f"After restoring {target}, the cluster counts {counted} rows instead of {entry.row_count}. Run the restore again."
+            f"After restoring {target}, the cluster counts {counted} rows instead of {entry.row_count}. "
+            "Run the restore again."
         )
     stop_if_asked(meter.should_stop)
     cluster.create_alias(staging, marker)
@@ -243,8 +246,8 @@ def _auto_id_notes(entry: CollectionEntry, target: CollectionRef) -> list[str]:
     if not isinstance(highest, int) or highest <= entry.row_count:
         return []
     return [
-        f"{target.name}: restored keys go up to {highest}, but this server gives new rows keys from {entry.row_count + 1} on, "
-        "so new rows may replace restored ones; insert with keys of your own"
+        f"{target.name}: restored keys go up to {highest}, but this server gives new rows keys "
+        f"from {entry.row_count + 1} on, so new rows may replace restored ones; insert with keys of your own"
     ]
 
 

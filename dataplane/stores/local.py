@@ -6,11 +6,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from time import time
 from uuid import uuid4
 
-from dataplane.errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreReadOnly, StoreUnreachable
+from dataplane.errors import (
+    ObjectMissing,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreMisconfigured,
+    StoreReadOnly,
+    StoreUnreachable,
+)
 from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
 
+ABANDONED_SECONDS = 24 * 3600.0
+"""No write takes this long: an unfinished file this old belongs to a process that was killed."""
 PIECE_BYTES = 1024 * 1024
 UNFINISHED = ".unfinished"
 """Where objects are written before their rename; never listed. Below the root, so that the rename stays on one disk."""
@@ -28,10 +39,13 @@ class LocalStore:
         self.name = name or f"folder {root}"
         self._unsynced: set[Path] = set()
         self._lock = Lock()
+        self._has_swept = False
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         checked_prefix(prefix)
         self._require_root()
+        if prefix.startswith(UNFINISHED):
+            return iter(())
         # Walk only the deepest folder the prefix names: a store may hold many clusters.
         start = self.root / prefix.rpartition("/")[0]
         try:
@@ -64,6 +78,7 @@ class LocalStore:
         size_bytes = 0
         try:
             self._make_folder(unfinished.parent)
+            self._sweep(unfinished.parent)
             try:
                 with unfinished.open("xb", buffering=0) as file:
                     for piece in (data,) if isinstance(data, bytes) else data:
@@ -106,7 +121,11 @@ class LocalStore:
             raise self._translated(error, "", "flush") from error
 
     def _path(self, key: str) -> Path:
-        return self.root / checked_key(key)
+        if checked_key(key).startswith(UNFINISHED):
+            raise StoreMisconfigured(
+                f"The object key {key!r} is not allowed: {self.name} keeps unfinished writes there."
+            )
+        return self.root / key
 
     def _require_root(self) -> None:
         try:
@@ -126,6 +145,16 @@ class LocalStore:
             new.mkdir(exist_ok=True)
             with self._lock:
                 self._unsynced.add(new.parent)
+
+    def _sweep(self, unfinished: Path) -> None:
+        """Once per store, remove what killed writers left behind."""
+        if self._has_swept:
+            return
+        self._has_swept = True
+        for path in unfinished.iterdir():
+            with suppress(FileNotFoundError):
+                if time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                    path.unlink()
 
     def _gone(self) -> StoreUnreachable:
         return StoreUnreachable(

@@ -1,0 +1,97 @@
+"""The contract of an object store as a class of tests; subclasses bring a `store` fixture with an empty store."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from dataplane.errors import ObjectMissing, StoreMisconfigured
+from dataplane.stores.base import ObjectInfo, ObjectStore
+from dataplane.stores.check import check_store
+
+
+class StoreContract:
+    def test_what_was_written_is_read_back(self, store: ObjectStore) -> None:
+        content = bytes(range(256)) * 20_000  # 5 MB: more than one piece
+        assert store.write("a/b.bin", content) == ObjectInfo("a/b.bin", len(content))
+        assert store.read_bytes("a/b.bin") == content
+        assert b"".join(store.read("a/b.bin")) == content
+
+    def test_an_object_can_be_written_in_pieces(self, store: ObjectStore) -> None:
+        assert store.write("pieces", iter([b"one", b"", b"two"])).size_bytes == 6
+        assert store.read_bytes("pieces") == b"onetwo"
+
+    def test_writing_again_replaces_the_object(self, store: ObjectStore) -> None:
+        store.write("key", b"a longer first version")
+        store.write("key", b"second")
+        assert store.read_bytes("key") == b"second"
+        assert list(store.list("")) == [ObjectInfo("key", 6)]
+
+    def test_a_listing_is_sorted_and_holds_what_begins_with_the_prefix(self, store: ObjectStore) -> None:
+        for key in ("b/2", "b/10", "b-c", "a", "b/1/x", "bb"):
+            store.write(key, key.encode())
+        assert [info.key for info in store.list("")] == ["a", "b-c", "b/1/x", "b/10", "b/2", "bb"]
+        assert [info.key for info in store.list("b/")] == ["b/1/x", "b/10", "b/2"]
+        assert [info.key for info in store.list("b/1")] == ["b/1/x", "b/10"]
+        assert list(store.list("none/")) == []
+
+    def test_an_object_that_is_not_there_is_proven_missing(self, store: ObjectStore) -> None:
+        store.write("folder/other", b"x")
+        for read in (store.read_bytes, lambda key: list(store.read(key))):
+            with pytest.raises(ObjectMissing, match="folder/none"):
+                read("folder/none")
+
+    def test_deleting_is_final_and_deleting_again_is_fine(self, store: ObjectStore) -> None:
+        store.write("folder/key", b"x")
+        store.delete("folder/key")
+        store.delete("folder/key")
+        store.delete("never/was")
+        assert list(store.list("")) == []
+
+    def test_a_write_that_breaks_off_leaves_no_trace(self, store: ObjectStore) -> None:
+        def breaks_off() -> Iterator[bytes]:
+            yield b"half"
+            raise RuntimeError("the source went away")
+
+        store.write("kept", b"before")
+        for key in ("kept", "new"):
+            with pytest.raises(RuntimeError, match="went away"):
+                store.write(key, breaks_off())
+        assert list(store.list("")) == [ObjectInfo("kept", 6)]
+        assert store.read_bytes("kept") == b"before"
+
+    def test_readers_see_the_old_or_the_new_object_and_nothing_between(self, store: ObjectStore) -> None:
+        versions = [bytes([number]) * 200_000 for number in range(8)]
+        store.write("key", versions[0])
+        done = threading.Event()
+        seen: list[bytes] = []
+
+        def watch() -> None:
+            while not done.is_set():
+                seen.append(store.read_bytes("key"))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        for version in versions:
+            store.write("key", version)
+        done.set()
+        watcher.join()
+        assert all(content in versions for content in seen)
+
+    @pytest.mark.parametrize(
+        "key", ["", "/absolute", "../up", "a/../../up", "a//b", "a/", "./a", "a\\b", "a\nb", "a\0b", "x" * 901]
+    )
+    def test_a_key_that_is_no_plain_name_is_refused(self, store: ObjectStore, key: str) -> None:
+        with pytest.raises(StoreMisconfigured, match="not allowed"):
+            store.write(key, b"x")
+        with pytest.raises(StoreMisconfigured, match="not allowed"):
+            store.delete(key)
+        with pytest.raises(StoreMisconfigured, match="not allowed"):
+            store.read_bytes(key)
+
+    def test_the_connection_test_passes_and_leaves_nothing_behind(self, store: ObjectStore) -> None:
+        steps = check_store(store)
+        assert [(step.what, step.ok) for step in steps] == [
+            ("Write", True), ("Read back", True), ("List", True), ("Delete", True),
+        ]  # fmt: skip
+        assert list(store.list("")) == []

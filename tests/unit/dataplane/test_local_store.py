@@ -1,0 +1,140 @@
+"""What only a folder can do wrong. These tests run as root too, so they use what stops root as well."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+
+import pytest
+
+from dataplane.errors import (
+    ObjectMissing,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreMisconfigured,
+    StoreReadOnly,
+    StoreUnreachable,
+)
+from dataplane.stores.check import check_store
+from dataplane.stores.local import LocalStore
+from dataplane.stores.memory import MemoryStore
+from tests.unit.dataplane.faulty import FaultyStore
+
+
+def test_a_root_that_is_gone_is_unreachable_and_never_empty(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "mount")
+    for attempt in (
+        lambda: list(store.list("")),
+        lambda: store.read_bytes("key"),
+        lambda: list(store.read("key")),
+        lambda: store.write("key", b"x"),
+        lambda: store.delete("key"),
+    ):
+        with pytest.raises(StoreUnreachable, match="is not there"):
+            attempt()
+    assert not (tmp_path / "mount").exists()
+
+
+def test_a_file_where_the_folder_should_be_is_unreachable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    steps = check_store(LocalStore(tmp_path / "file", name="gcp-europe-west3"))
+    assert [step.ok for step in steps] == [False]
+    assert "gcp-europe-west3" in steps[0].detail
+    assert "Mount the disk or create the folder" in steps[0].detail
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (errno.ENOSPC, StoreFull),
+        (errno.EDQUOT, StoreFull),
+        (errno.EROFS, StoreReadOnly),
+        (errno.EACCES, StoreDenied),
+        (errno.EPERM, StoreDenied),
+        (errno.EIO, StoreUnreachable),
+        (errno.ESTALE, StoreUnreachable),
+    ],
+)
+def test_each_refusal_of_the_system_becomes_its_own_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, expected: type[StoreError]
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    store = LocalStore(tmp_path)
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(expected, match="could not write key"):
+        store.write("key", b"x")
+    monkeypatch.undo()
+    assert list(tmp_path.rglob("*")) == [tmp_path / ".unfinished"]
+
+
+def test_what_a_killed_writer_left_behind_is_never_listed(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / ".unfinished" / "abc").write_bytes(b"half")
+    store = LocalStore(tmp_path)
+    store.write("key", b"x")
+    assert [info.key for info in store.list("")] == ["key"]
+    assert list(store.list(".unfinished/")) == []
+    with pytest.raises(StoreMisconfigured):
+        store.read_bytes(".unfinished/abc")
+
+
+def test_what_a_killed_writer_left_behind_a_day_ago_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished").mkdir()
+    for name, age_seconds in (("old", 25 * 3600), ("young", 3600)):
+        path = tmp_path / ".unfinished" / name
+        path.write_bytes(b"half")
+        os.utime(path, (time() - age_seconds,) * 2)
+    LocalStore(tmp_path).write("key", b"x")
+    assert [path.name for path in (tmp_path / ".unfinished").iterdir()] == ["young"]
+
+
+def test_sync_flushes_each_new_folder_up_to_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    real_fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").resolve().name)
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    store = LocalStore(tmp_path)
+    store.write("a/b/key", b"x")
+    assert len(flushed) == 1  # the file itself, before its rename
+    store.sync()
+    assert set(flushed[1:]) >= {"a", "b", tmp_path.name}
+    count = len(flushed)
+    store.sync()
+    assert len(flushed) == count
+
+
+def test_a_missing_object_in_a_folder_that_is_there_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    store = LocalStore(tmp_path)
+    with pytest.raises(ObjectMissing):
+        store.read_bytes("file/below")
+
+
+def test_the_connection_test_stops_at_the_first_step_that_fails() -> None:
+    store = FaultyStore(MemoryStore(), lambda verb, key, number: verb == "list")
+    assert [(step.what, step.ok) for step in check_store(store)] == [
+        ("Write", True),
+        ("Read back", True),
+        ("List", False),
+    ]
+
+
+def test_the_connection_test_notices_a_store_that_changes_bytes() -> None:
+    class Liar(MemoryStore):
+        def read_bytes(self, key: str) -> bytes:
+            return super().read_bytes(key).upper()
+
+        def read(self, key: str) -> Iterator[bytes]:
+            yield self.read_bytes(key)
+
+    step = check_store(Liar())[-1]
+    assert (step.what, step.ok) == ("Read back", False)
+    assert "other bytes" in step.detail
