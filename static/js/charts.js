@@ -26,6 +26,7 @@
       zerolinecolor: lineStrong,
       tickcolor: lineStrong,
       tickfont: { color: inkMuted, size: 12 },
+      ticklabelstandoff: 4,
       title: { font: { color: inkMuted, size: 12 }, standoff: 12 },
     };
     return {
