@@ -10,4 +10,4 @@ class HtmxHttpRequest(HttpRequest):
     """A signed-in request; `htmx` is truthy when htmx sent it."""
 
     htmx: HtmxDetails
-    user: User  # type: ignore[assignment]
+    user: User

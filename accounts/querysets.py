@@ -1,8 +1,11 @@
-"""Every named way to read people and projects."""
+"""Every named way to read people and projects.
+
+QuerySets take `Any` for their model: named, the model would be looked up before mypy's Django plugin knows it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Q
@@ -10,10 +13,10 @@ from django.db.models import Q
 from .privileges import BY_ORGANIZATION_ROLE, BY_PROJECT_ROLE, Privilege, ProjectRole, with_implied
 
 if TYPE_CHECKING:
-    from .models import User
+    from accounts.models import User
 
 
-class ProjectQuerySet(models.QuerySet["Project"]):
+class ProjectQuerySet(models.QuerySet[Any]):
     def where_user_has(self, user: User, privilege: Privilege) -> ProjectQuerySet:
         """Projects in which `user` holds `privilege`, by whatever kind of role; one query."""
         organization_roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]

@@ -1,8 +1,11 @@
-"""Every named way to read the catalogue."""
+"""Every named way to read the catalogue.
+
+QuerySets take `Any` for their model: named, the model would be looked up before mypy's Django plugin knows it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models import Prefetch
@@ -13,11 +16,8 @@ from accounts.privileges import Privilege
 
 from .states import BackupState, CopyState
 
-if TYPE_CHECKING:
-    pass
 
-
-class BackupQuerySet(models.QuerySet["Backup"]):
+class BackupQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> BackupQuerySet:
         """Backups of the projects in which `user` may look at backups."""
         return self.filter(project__in=projects_with(user, Privilege.BACKUP_VIEW))
@@ -27,7 +27,7 @@ class BackupQuerySet(models.QuerySet["Backup"]):
 
     def for_list(self) -> BackupQuerySet:
         """Everything one row of a backup list shows, in two queries however many rows."""
-        from .models import Copy
+        from backups.models import Copy
 
         copies = Copy.objects.select_related("region").exclude(state=CopyState.DELETED)
         return self.select_related("cluster__region", "created_by").prefetch_related(
@@ -35,7 +35,7 @@ class BackupQuerySet(models.QuerySet["Backup"]):
         )
 
 
-class CopyQuerySet(models.QuerySet["Copy"]):
+class CopyQuerySet(models.QuerySet[Any]):
     def available(self) -> CopyQuerySet:
         """Copies that were proven and can be restored from."""
         return self.filter(state=CopyState.AVAILABLE)

@@ -1,8 +1,11 @@
-"""Every named way to read clusters, regions and stores."""
+"""Every named way to read clusters, regions and stores.
+
+QuerySets take `Any` for their model: named, the model would be looked up before mypy's Django plugin knows it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 
@@ -10,22 +13,19 @@ from accounts.access import projects_with
 from accounts.models import User
 from accounts.privileges import Privilege
 
-if TYPE_CHECKING:
-    pass
 
-
-class RegionQuerySet(models.QuerySet["Region"]):
+class RegionQuerySet(models.QuerySet[Any]):
     def of_provider(self, provider: str) -> RegionQuerySet:
         return self.filter(provider=provider)
 
 
-class StoreQuerySet(models.QuerySet["Store"]):
+class StoreQuerySet(models.QuerySet[Any]):
     def of_organization(self, organization_id: int) -> StoreQuerySet:
         """The stores of one organization with their regions, in one query."""
         return self.filter(organization=organization_id).select_related("region")
 
 
-class ClusterQuerySet(models.QuerySet["Cluster"]):
+class ClusterQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> ClusterQuerySet:
         """Clusters of the projects in which `user` may look at clusters."""
         return self.filter(project__in=projects_with(user, Privilege.CLUSTER_VIEW))

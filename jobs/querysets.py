@@ -1,9 +1,12 @@
-"""Every named way to read jobs."""
+"""Every named way to read jobs.
+
+QuerySets take `Any` for their model: named, the model would be looked up before mypy's Django plugin knows it.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Prefetch, Q
@@ -15,11 +18,8 @@ from backups.states import Origin
 
 from .states import ACTIVE, HELD, JobState, JobType
 
-if TYPE_CHECKING:
-    pass
 
-
-class JobQuerySet(models.QuerySet["Job"]):
+class JobQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> JobQuerySet:
         """Jobs of the projects in which `user` may look at backups."""
         return self.filter(project__in=projects_with(user, Privilege.BACKUP_VIEW))
@@ -33,7 +33,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def for_list(self) -> JobQuerySet:
         """Originals and other first jobs, newest first, each with its copy jobs; two queries however many rows."""
-        from .models import Job
+        from jobs.models import Job
 
         children = Job.objects.for_row().order_by("pk")
         return self.filter(parent__isnull=True).for_row().prefetch_related(Prefetch("children", queryset=children))
@@ -47,7 +47,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         Removing and writing never meet in one cluster's part of one region: a removal decides which chunks nobody
         needs, and a writer may be relying on just those (rule R16).
         """
-        from .models import Job
+        from jobs.models import Job
 
         neighbours = Job.objects.filter(
             cluster=OuterRef("cluster"), target_region=OuterRef("target_region"), state__in=HELD
