@@ -6,7 +6,10 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { elt, requestConfig } = event.detail;
     const isPoll = elt.getAttribute("hx-trigger")?.includes("every") && !requestConfig.triggeringEvent;
-    if (!document.hidden || !isPoll) return;
+    if (!isPoll) return;
+    // A fresh row would take an open menu away from under the pointer; the next poll comes soon enough.
+    if (elt.querySelector("details.menu[open]")) event.preventDefault();
+    if (!document.hidden) return;
     event.preventDefault();
     missed.add(elt);
   });
