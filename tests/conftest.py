@@ -1,0 +1,53 @@
+"""The database of all tests, and one that other threads and processes can see into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+
+from tests.builders import People, make_people
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite in a file, as in production: locks, WAL and timeouts differ from those of a database in memory."""
+    if connection.vendor == "sqlite":
+        test: dict[str, Any] = connections.settings["default"].setdefault("TEST", {})
+        test["NAME"] = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """No transaction around the test: other threads and processes see its rows.
+
+    Afterwards the tables are as the migrations left them, regions and prices included. Not together with `db`.
+    """
+    with django_db_blocker.unblock():
+        shipped = connection.creation.serialize_db_to_string()
+        try:
+            yield
+        finally:
+            call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+            connection.creation.deserialize_db_from_string(shipped)
+            connection.close()
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    """One organization with a person in every role, and a stranger with an organization of their own."""
+    return make_people()
+
+
+@pytest.fixture
+def stores_root(tmp_path: Path) -> Path:
+    """A folder in which every region can have its store."""
+    root = tmp_path / "stores"
+    root.mkdir()
+    return root
