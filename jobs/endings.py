@@ -43,7 +43,7 @@ def settle(job: Job) -> None:
 @transaction.atomic
 def succeed_backup(job: Job, *, size_bytes: int, row_count: int, note: str) -> None:
     """The original is proven: it becomes available, and one job per planned copy appears (R6, R7)."""
-    move_job(job, JobState.SUCCESSFUL, note=note, reason="")
+    move_job(job, JobState.SUCCESSFUL, note=note, reason="", bytes_done=size_bytes, bytes_total=size_bytes)
     complete_copy(job.copy, size_bytes=size_bytes)
     move_backup(job.backup, BackupState.AVAILABLE, size_bytes=size_bytes, row_count=row_count)
     for copy in job.backup.copies.planned().select_related("region", "backup__project", "backup__cluster"):
@@ -52,11 +52,13 @@ def succeed_backup(job: Job, *, size_bytes: int, row_count: int, note: str) -> N
 
 @transaction.atomic
 def succeed_copy(job: Job, *, size_bytes: int, note: str) -> None:
-    move_job(job, JobState.SUCCESSFUL, note=note, reason="")
+    """The copy is proven and becomes available."""
+    move_job(job, JobState.SUCCESSFUL, note=note, reason="", bytes_done=size_bytes, bytes_total=size_bytes)
     complete_copy(job.copy, size_bytes=size_bytes)
 
 
 @transaction.atomic
 def succeed_deletion(job: Job, *, note: str) -> None:
+    """The bytes are proven gone."""
     move_job(job, JobState.SUCCESSFUL, note=note, reason="")
     complete_deletion(job.copy)

@@ -71,6 +71,8 @@ class RestoreForm(forms.Form):
     """Which copy, into which cluster, which collections under which names."""
 
     TO_CLUSTER, TO_NEW = "existing", "new"
+    # What one choice asks for is not asked for by the other, so the browser cannot know what is required.
+    use_required_attribute = False
 
     copy = forms.ModelChoiceField(Copy.objects.none(), widget=forms.RadioSelect, empty_label=None, label="Copy")
     into = forms.ChoiceField(
@@ -79,9 +81,8 @@ class RestoreForm(forms.Form):
         widget=forms.RadioSelect,
         label="Restore into",
     )
-    target = forms.ModelChoiceField(Cluster.objects.none(), required=False, empty_label=None, label="Cluster")
+    target = forms.ModelChoiceField(Cluster.objects.none(), empty_label=None, label="Cluster")
     new_name = forms.CharField(
-        required=False,
         max_length=64,
         label="Name of the new cluster",
         validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9-]*$", "Use letters, digits and hyphens.")],
@@ -100,11 +101,13 @@ class RestoreForm(forms.Form):
         )
         projects = projects_with(user, Privilege.CLUSTER_MANAGE)
         targets = Cluster.objects.existing().filter(project__in=projects, plan=Plan.DEDICATED).for_list()
-        self.fields["target"] = forms.ModelChoiceField(
-            targets, to_field_name="code", required=False, empty_label=None, label="Cluster"
-        )
+        self.fields["target"] = forms.ModelChoiceField(targets, to_field_name="code", empty_label=None, label="Cluster")
         if not can_make_clusters:
-            del self.fields["into"], self.fields["new_name"]
+            del self.fields["into"], self.fields["new_name"], self.fields["cu_size"]
+        elif self.is_bound:
+            is_new = self.data.get("into") == self.TO_NEW
+            self.fields["new_name"].required = self.fields["cu_size"].required = is_new
+            self.fields["target"].required = not is_new
         for number, row in enumerate(self.collections):
             self.fields[f"take-{number}"] = forms.BooleanField(required=False, initial=True, label=str(row))
             self.fields[f"name-{number}"] = forms.CharField(
@@ -123,15 +126,6 @@ class RestoreForm(forms.Form):
     @property
     def is_into_new_cluster(self) -> bool:
         return self.cleaned_data.get("into") == self.TO_NEW
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if data.get("into") == self.TO_NEW:
-            if not data.get("new_name") and "new_name" not in self.errors:
-                self.add_error("new_name", "The new cluster needs a name.")
-        elif not data.get("target") and "target" not in self.errors:
-            self.add_error("target", "Choose the cluster to restore into.")
-        return data
 
     def request(self) -> RestoreRequest:
         """What was asked for; call it on valid data. Its rules are checked by the service."""

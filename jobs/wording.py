@@ -7,15 +7,15 @@ from pricing.formatting import format_gb
 from .states import JobType
 
 
-def describe_job(job_type: str, *, backup: str, region: str, cluster: str) -> str:
-    """What a job does, in a few words: “Copy of docs_backup3 to Frankfurt, Germany (gcp-europe-west3)”."""
+def describe_job(job_type: str, *, city: str, cluster: str) -> str:
+    """What a job does, in a few words: “Copy to Frankfurt”."""
     if job_type == JobType.BACKUP:
-        return f"Backup of {cluster}: {backup}"
+        return f"Backup of {cluster}"
     if job_type == JobType.COPY:
-        return f"Copy of {backup} to {region}"
+        return f"Copy to {city}"
     if job_type == JobType.RESTORE:
-        return f"Restore of {backup} into {cluster}"
-    return f"Delete {backup} in {region}"
+        return f"Restore into {cluster}"
+    return f"Delete in {city}"
 
 
 def describe_duration(duration: timedelta | None) -> str:

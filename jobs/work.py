@@ -27,6 +27,10 @@ from .restores import RestoreRequest
 from .states import JobState, JobType
 
 
+# New clusters are Milvus Lite databases, so there is no db_admin whose password R5 would have us make and show.
+NO_USERS = "The new cluster is a Milvus Lite database, which keeps no users: there is no db_admin password."
+
+
 class DamagedOnArrival(DataPlaneError):
     """The store gave back something else than was sent; the damaged objects are removed, so a second try sends them."""
 
@@ -154,11 +158,13 @@ def _carry_out_restore(job: Job, hold: Hold) -> None:
         should_stop=hold.should_stop,
     )
     rows = sum(collection.row_count for collection in report.collections)
-    notes = [*report.notes, *(note for collection in report.collections for note in collection.notes)]
+    notes = [note for collection in report.collections for note in collection.notes]
+    if request.makes_cluster:
+        notes += [*report.notes, NO_USERS]
     move_job(
         job,
         JobState.SUCCESSFUL,
-        note=f"{len(report.collections)} collections with {rows:,} rows restored",
+        note=f"{rows:,} rows restored into {', '.join(str(row.ref) for row in report.collections)}",
         notes=notes,
         reason="",
     )

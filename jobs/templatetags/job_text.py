@@ -12,7 +12,7 @@ register.filter("duration", describe_duration)
 
 @register.filter
 def job_title(job: Job) -> str:
-    return describe_job(job.type, backup=job.backup.name, region=str(job.target_region), cluster=job.cluster.name)
+    return describe_job(job.type, city=job.target_region.city, cluster=job.cluster.name)
 
 
 @register.filter
