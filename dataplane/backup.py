@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -67,7 +67,7 @@ def take_backup(
     with Cluster(endpoint) as cluster:
         server = cluster.server_info()
         refs, exclusions = _chosen(plan, cluster)
-        meter = _Meter(on_progress, should_stop, sum(_estimated_bytes(cluster, ref) for ref in refs))
+        meter = _Meter(on_progress, should_stop, sum(cluster.collection_info(ref).estimated_bytes for ref in refs))
         entries = []
         for ref in refs:
             entry, left_out = _back_up_collection(cluster, ref, upload, meter, is_lite=server.is_lite)
@@ -159,11 +159,6 @@ def _chosen(plan: BackupPlan, cluster: Cluster) -> tuple[list[CollectionRef], li
     return refs, exclusions
 
 
-def _estimated_bytes(cluster: Cluster, ref: CollectionRef) -> int:
-    schema = cluster.describe(ref).schema
-    return cluster.collection_info(ref).row_count * chunks.estimated_row_bytes(schema)
-
-
 def _back_up_collection(
     cluster: Cluster, ref: CollectionRef, upload: _Upload, meter: _Meter, *, is_lite: bool
 ) -> tuple[CollectionEntry, list[Exclusion]]:
@@ -244,8 +239,11 @@ def _loaded(cluster: Cluster, ref: CollectionRef, *, is_loaded: bool) -> Iterato
     cluster.load(ref)
     try:
         yield
-    finally:
-        cluster.release(ref)
+    except BaseException:
+        with suppress(ClusterError):  # a cluster that just failed may fail here too, and the first error says more
+            cluster.release(ref)
+        raise
+    cluster.release(ref)
 
 
 def _tables(

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataplane.errors import ClusterError
-from dataplane.fields import DYNAMIC, is_vector
+from dataplane.fields import DYNAMIC, WIDTHS, guessed_width, is_vector
 from dataplane.manifest import FieldEntry, Key, Schema
 
 MIB = 1024 * 1024
@@ -27,7 +27,6 @@ _ARROW = {
     "BOOL": pa.bool_(), "INT8": pa.int8(), "INT16": pa.int16(), "INT32": pa.int32(), "INT64": pa.int64(),
     "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(), "JSON": pa.string(),
 }  # fmt: skip
-_WIDTHS = {"BOOL": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8, "FLOAT": 4, "DOUBLE": 8}
 
 
 @dataclass(slots=True)
@@ -102,14 +101,14 @@ def row_sizes(table: pa.Table, schema: Schema) -> list[int]:
     """Raw bytes of each row: what the cuts and the progress count."""
     sizes = np.zeros(table.num_rows, dtype=np.int64)
     for field in schema.fields:
-        if field.type in _WIDTHS:
-            sizes += _WIDTHS[field.type]
+        if field.type in WIDTHS:
+            sizes += WIDTHS[field.type]
         elif field.type == "FLOAT_VECTOR":
             sizes += 4 * int(field.params["dim"])
         elif field.type in ("VARCHAR", "JSON"):
             sizes += _lengths(pc.binary_length(table.column(field.name)))
         elif field.type == "ARRAY" and field.element_type != "VARCHAR":
-            sizes += _WIDTHS[field.element_type] * _lengths(pc.list_value_length(table.column(field.name)))
+            sizes += WIDTHS[field.element_type] * _lengths(pc.list_value_length(table.column(field.name)))
         else:
             sizes += [len(str(value)) for value in table.column(field.name).to_pylist()]
     if schema.has_dynamic_field:
@@ -119,10 +118,8 @@ def row_sizes(table: pa.Table, schema: Schema) -> list[int]:
 
 def estimated_row_bytes(schema: Schema) -> int:
     """A guess before any row was read; good enough to choose a page size and to begin a progress bar."""
-    size = 64 if schema.has_dynamic_field else 8
-    for field in schema.fields:
-        size += 4 * int(field.params["dim"]) if field.type == "FLOAT_VECTOR" else _WIDTHS.get(field.type, 128)
-    return size
+    dynamic_bytes = 64 if schema.has_dynamic_field else 0
+    return dynamic_bytes + sum(guessed_width(field.type, field.params) for field in schema.fields)
 
 
 def to_parquet(table: pa.Table, schema: Schema) -> bytes:

@@ -11,12 +11,24 @@ SCALARS = INTEGERS | {"BOOL", "FLOAT", "DOUBLE", "VARCHAR"}
 SUPPORTED = SCALARS | {"JSON", "ARRAY", "FLOAT_VECTOR", "SPARSE_FLOAT_VECTOR"}
 KEYS = frozenset({"INT64", "VARCHAR"})
 
+WIDTHS = {"BOOL": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8, "FLOAT": 4, "DOUBLE": 8}
+"""Bytes of the types whose values are all equally long."""
+_VECTOR_BITS = {"FLOAT_VECTOR": 32, "FLOAT16_VECTOR": 16, "BFLOAT16_VECTOR": 16, "INT8_VECTOR": 8, "BINARY_VECTOR": 1}
+_GUESSED_BYTES = 128
+
 DYNAMIC = "$meta"
 """Name of the column for values that no declared field holds; Milvus reserves it."""
 
 
 def is_vector(type_name: str) -> bool:
     return type_name.endswith("VECTOR")
+
+
+def guessed_width(type_name: str, params: Mapping[str, Any]) -> int:
+    """Bytes one value of such a field takes; of any type a server may have, also those a backup refuses."""
+    if type_name in _VECTOR_BITS:
+        return int(params["dim"]) * _VECTOR_BITS[type_name] // 8
+    return WIDTHS.get(type_name, _GUESSED_BYTES)
 
 
 def checked_fields(collection: object, described: Mapping[str, Any]) -> tuple[FieldEntry, ...]:

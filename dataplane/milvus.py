@@ -1,42 +1,24 @@
 """Talking to Milvus: the only module that knows pymilvus.
 
 pymilvus takes about a second to import, so it is imported at first use. Nothing of it leaves this module: its errors
-become `dataplane.errors`, its descriptions become the manifest's dataclasses.
+become `dataplane.errors`, its descriptions become the manifest's dataclasses (see `milvus_translation`).
 """
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-from dataplane.errors import (
-    ClusterDenied,
-    ClusterError,
-    ClusterUnreachable,
-    CollectionExists,
-    CollectionMissing,
-    EndpointInvalid,
-)
-from dataplane.fields import checked_fields, is_vector
+from dataplane.fields import checked_fields, guessed_width, is_vector
 from dataplane.manifest import IndexEntry, Key, Schema
+from dataplane.milvus_translation import REACH, checked_address, explained, index_entry, literal
 
 DEFAULT_DATABASE = "default"
 DEFAULT_PARTITION = "_default"
 DATA_TIMEOUT_SECONDS = 120.0
 """For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
-
-_DENIED = re.compile(
-    r"auth check failure|unauthenticated|permission ?den|privilege|invalid token|\b401\b|\b403\b", re.I
-)
-_UNREACHABLE = re.compile(
-    r"fail connecting|unavailable|deadline|timed? ?out|UNIMPLEMENTED|connection|server closed", re.I
-)
-_NOT_FOUND = re.compile(r"(collection|database).*(not found|does not exist|can't find|not exist)", re.I | re.S)
-_ALREADY = re.compile(r"already exists?|duplicated? (new )?collection", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +111,7 @@ class Cluster:
 
     def __init__(self, endpoint: ClusterEndpoint) -> None:
         self.endpoint = endpoint
-        self.address = _checked_address(endpoint.uri)
+        self.address = checked_address(endpoint.uri)
         self._clients: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -189,7 +171,7 @@ class Cluster:
             is_loaded=self.is_loaded(ref),
             vector_fields=tuple(entry["name"] for entry in fields if is_vector(entry["type"].name)),
             primary_field=next((entry["name"] for entry in fields if entry.get("is_primary")), ""),
-            estimated_bytes=row_count * sum(_guessed_width(entry["type"].name, entry["params"]) for entry in fields),
+            estimated_bytes=row_count * sum(guessed_width(entry["type"].name, entry["params"]) for entry in fields),
         )
 
     def describe(self, ref: CollectionRef) -> Description:
@@ -212,7 +194,7 @@ class Cluster:
             properties={str(key): str(value) for key, value in sorted(described.get("properties", {}).items())},
             partitions=tuple(sorted(partitions)),
             aliases=tuple(sorted(aliases)),
-            indexes=tuple(sorted((_index_entry(index) for index in indexes), key=lambda entry: entry.field)),
+            indexes=tuple(sorted((index_entry(index) for index in indexes), key=lambda entry: entry.field)),
             is_loaded=self.is_loaded(ref),
         )
 
@@ -391,7 +373,7 @@ class Cluster:
 
             # pymilvus logs every refused call with a traceback; our callers get the error instead.
             logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-            with self._translated("be reached"):
+            with self._translated(REACH):
                 self._clients[database] = MilvusClient(
                     self.endpoint.uri,
                     token=self.endpoint.token,
@@ -409,80 +391,11 @@ class Cluster:
         try:
             yield
         except (MilvusException, grpc.RpcError, grpc.FutureTimeoutError, ValueError, OSError) as error:
-            raise self._explained(error, what, ref) from error
-
-    def _explained(self, error: Exception, what: str, ref: CollectionRef | None) -> ClusterError:
-        reason = " ".join(str(getattr(error, "message", "") or error).split())
-        if self.endpoint.token:
-            reason = reason.replace(self.endpoint.token, "***")
-        reason = reason[:300].rstrip(". ")
-        if _DENIED.search(reason):
-            return ClusterDenied(
-                f"{self.address} refused to {what}: access denied. Check the cluster's token and its privileges."
-            )
-        if ref is not None and _NOT_FOUND.search(reason):
-            return CollectionMissing(f"{self.address} has no collection {ref}. Choose one that exists.")
-        if _ALREADY.search(reason):
-            return CollectionExists(f"{self.address} could not {what}: the name is taken. Choose another name.")
-        if what == "be reached" or _UNREACHABLE.search(reason):
-            return ClusterUnreachable(
-                f"{self.address} could not {what}: no answer from Milvus within {self.endpoint.timeout_seconds:g} s. "
-                "Check that the cluster is running, its endpoint and the network."
-            )
-        return ClusterError(f"{self.address} could not {what}: {reason}.")
-
-
-def literal(key: Key) -> str:
-    """`key` as a literal of Milvus' filter language, which knows no \\u escapes."""
-    if isinstance(key, int):
-        return str(key)
-    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return '"' + "".join(escapes.get(character, character) for character in key) + '"'
-
-
-_VECTOR_BITS = {"FLOAT_VECTOR": 32, "FLOAT16_VECTOR": 16, "BFLOAT16_VECTOR": 16, "INT8_VECTOR": 8, "BINARY_VECTOR": 1}
-_SCALAR_BYTES = {"BOOL": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8, "FLOAT": 4, "DOUBLE": 8}
-_GUESSED_BYTES = 128
-
-
-def _guessed_width(field_type: str, params: dict[str, Any]) -> int:
-    """Bytes one value of such a field takes; of any type a server may have, also those a backup refuses."""
-    if field_type in _VECTOR_BITS:
-        return int(params["dim"]) * _VECTOR_BITS[field_type] // 8
-    return _SCALAR_BYTES.get(field_type, _GUESSED_BYTES)
-
-
-def _index_entry(described: dict[str, Any]) -> IndexEntry:
-    about = {"index_type", "metric_type", "field_name", "index_name", "total_rows", "indexed_rows"}
-    about |= {
-        "pending_index_rows",
-        "state",
-        "index_state_fail_reason",
-        "index_version",
-        "min_index_version",
-        "max_index_version",
-    }
-    return IndexEntry(
-        field=described["field_name"],
-        name=described.get("index_name", ""),
-        type=described.get("index_type", ""),
-        metric=described.get("metric_type", ""),
-        params={name: str(value) for name, value in sorted(described.items()) if name not in about},
-    )
-
-
-def _checked_address(uri: str) -> str:
-    """`uri` without secrets, if it is a network address.
-
-    pymilvus would take a path for a Milvus Lite database and open it in this process.
-    """
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password or port == 0:
-        raise EndpointInvalid(
-            "The cluster's endpoint is not valid. Write it as https://host:port, and the token in its own field."
-        )
-    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port else "")
+            raise explained(
+                error,
+                address=self.address,
+                what=what,
+                collection=str(ref or ""),
+                timeout_seconds=self.endpoint.timeout_seconds,
+                token=self.endpoint.token,
+            ) from error

@@ -35,7 +35,7 @@ class MilvusLiteServer:
     @property
     def port(self) -> int:
         if self._port is None:
-            self._port = _free_port()
+            self._port = free_port()
         return self._port
 
     @property
@@ -122,7 +122,7 @@ def die_with(parent: int) -> Callable[[], None] | None:
     return before_exec
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

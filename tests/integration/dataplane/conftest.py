@@ -15,7 +15,7 @@ import pytest
 
 from dataplane.backup import BackupPlan, BackupReport, take_backup
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef, check_connection
-from dataplane.milvus_lite import MilvusLiteServer, _free_port
+from dataplane.milvus_lite import MilvusLiteServer, free_port
 from dataplane.restore import CollectionMapping, RestorePlan, RestoreReport, restore_backup
 from dataplane.stores.base import ObjectStore
 from tests.unit.dataplane.builders import CLUSTER, always_allowed, ignore, never
@@ -150,7 +150,7 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         missing_part("The S3 server for tests is not installed: run make test, which installs requirements-dev.txt.")
     root = tmp_path_factory.mktemp("s3")
     (root / "backups").mkdir()
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = [str(rclone), "serve", "s3", "--addr", address, "--auth-key", "someone,something", str(root)]
     with (root.parent / "rclone.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env={"HOME": str(root.parent)})

@@ -13,7 +13,7 @@ import pytest
 
 from dataplane.errors import ClusterError, ClusterUnreachable, CollectionMissing
 from dataplane.milvus import ClusterEndpoint, CollectionRef, check_connection, drop_collection, list_collections
-from dataplane.milvus_lite import MilvusLiteServer, _free_port
+from dataplane.milvus_lite import MilvusLiteServer, free_port
 from dataplane.stores.memory import MemoryStore
 from tests.integration.dataplane.conftest import back_up, wait_for_port
 
@@ -55,7 +55,7 @@ def test_a_cluster_that_does_not_answer_is_unreachable_in_time_and_quietly(
 def test_a_backup_of_an_unreachable_cluster_stores_nothing() -> None:
     store = MemoryStore()
     with pytest.raises(ClusterUnreachable):
-        back_up(ClusterEndpoint(f"http://127.0.0.1:{_free_port()}", timeout_seconds=1), store)
+        back_up(ClusterEndpoint(f"http://127.0.0.1:{free_port()}", timeout_seconds=1), store)
     assert list(store.list("")) == []
 
 
@@ -89,7 +89,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux ends a child with its parent.")
 def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), str(port)], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"started\n"

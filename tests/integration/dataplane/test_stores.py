@@ -10,7 +10,7 @@ import pytest
 from dataplane import layout
 from dataplane.copy import CopyPlan, copy_backup
 from dataplane.errors import StoreDenied, StoreFull, StoreMisconfigured, StoreReadOnly, StoreUnreachable
-from dataplane.milvus_lite import _free_port
+from dataplane.milvus_lite import free_port
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.check import check_store
 from dataplane.stores.local import LocalStore
@@ -72,7 +72,7 @@ def test_a_bucket_that_does_not_exist_is_a_mistake_and_not_an_empty_store(s3_url
 
 
 def test_an_endpoint_where_nobody_listens_is_unreachable() -> None:
-    store = open_bucket(f"http://127.0.0.1:{_free_port()}")
+    store = open_bucket(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(StoreUnreachable, match="aws-us-east-1"):
         store.write("key", b"x")
 
