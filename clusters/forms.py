@@ -98,7 +98,7 @@ class StoreForm(forms.Form):
         label="Credentials and options",
         widget=forms.Textarea(attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false"}),
         help_text=(
-            "One NAME=value per line, for example aws_access_key_id=… and aws_secret_access_key=…, or endpoint=… for "
+            "One NAME=value per line, for example access_key_id=… and secret_access_key=…, or endpoint=… for "
             "an S3-compatible service. Stored encrypted and never shown again; leave empty to keep the stored ones."
         ),
     )

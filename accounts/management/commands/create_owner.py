@@ -10,7 +10,7 @@ from accounts.services import found_organization
 
 
 class Command(BaseCommand):
-    help = "Makes an organization with its first project and its owner. The password is asked for, or in OWNER_PASSWORD."
+    help = "Makes an organization, its first project and its owner. Asks for the password, or takes OWNER_PASSWORD."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
