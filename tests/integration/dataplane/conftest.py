@@ -16,6 +16,7 @@ import pytest
 from dataplane.backup import BackupPlan, BackupReport, take_backup
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef, check_connection
 from dataplane.milvus_lite import MilvusLiteServer, free_port
+from dataplane.progress import Progress
 from dataplane.restore import CollectionMapping, RestorePlan, RestoreReport, restore_backup
 from dataplane.stores.base import ObjectStore
 from tests.unit.dataplane.builders import CLUSTER, always_allowed, ignore, never
@@ -111,6 +112,7 @@ def back_up(
     backup_id: str = "backup-1",
     fence: int = 1,
     should_stop: Callable[[], bool] = never,
+    on_progress: Callable[[Progress], None] = ignore,
 ) -> BackupReport:
     plan = BackupPlan(
         backup_id=backup_id,
@@ -122,7 +124,12 @@ def back_up(
         created_at=datetime.now(UTC),
     )
     return take_backup(
-        plan, endpoint=endpoint, store=store, on_progress=ignore, should_stop=should_stop, may_commit=always_allowed
+        plan,
+        endpoint=endpoint,
+        store=store,
+        on_progress=on_progress,
+        should_stop=should_stop,
+        may_commit=always_allowed,
     )
 
 

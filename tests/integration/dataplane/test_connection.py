@@ -35,7 +35,7 @@ def test_a_running_server_tells_its_version(endpoint: ClusterEndpoint) -> None:
 
 @pytest.mark.parametrize("is_listening", [False, True])
 def test_a_cluster_that_does_not_answer_is_unreachable_in_time_and_quietly(
-    is_listening: bool, caplog: pytest.LogCaptureFixture
+    is_listening: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -50,6 +50,7 @@ def test_a_cluster_that_does_not_answer_is_unreachable_in_time_and_quietly(
     assert "Check that the cluster is running" in str(unreachable.value)
     assert "secret" not in str(unreachable.value)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_backup_of_an_unreachable_cluster_stores_nothing() -> None:
