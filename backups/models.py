@@ -102,7 +102,9 @@ class Copy(models.Model):
             ),
             # R8 and R9: manual copies have no end, automatic ones must have one.
             models.CheckConstraint(
-                condition=Q(origin=Origin.MANUAL, kept_days__isnull=True) | Q(origin=Origin.AUTO, kept_days__gte=1),
+                # `isnull` says it twice because a check passes when it is unknown, and `NULL >= 1` is.
+                condition=Q(origin=Origin.MANUAL, kept_days__isnull=True)
+                | Q(origin=Origin.AUTO, kept_days__isnull=False, kept_days__gte=1),
                 name="manual_copies_are_kept_automatic_ones_expire",
             ),
             models.CheckConstraint(
