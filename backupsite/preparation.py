@@ -66,10 +66,11 @@ def take_port(port: int) -> socket.socket:
     return listener
 
 
-def take_folder(var_dir: Path) -> TextIO:
-    """Make `var_dir` and lock it for as long as the returned file is open. CannotStart names whoever has it."""
+def take_folder(options: Options) -> TextIO:
+    """Make the folder and lock it for as long as the returned file is open. CannotStart names whoever has it."""
+    var_dir = options.var_dir
     try:
-        var_dir.mkdir(parents=True, exist_ok=True)
+        var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (var_dir / "run.lock").open("a+")
     except OSError as error:
         raise CannotStart(
@@ -86,7 +87,7 @@ def take_folder(var_dir: Path) -> TextIO:
             "a port of its own: VAR_DIR=/some/folder make run PORT=8001"
         ) from error
     lock.truncate(0)
-    lock.write(f"process {os.getpid()}\n")
+    lock.write(f"process {os.getpid()} at {options.url}\n")
     lock.flush()
     return lock
 
@@ -109,6 +110,9 @@ def environment_for(var_dir: Path, environment: Mapping[str, str]) -> dict[str, 
         if not path.exists():
             write_private_file(path, new_key)
         chosen[f"{name}_FILE"] = str(path)
+    # Requests and gRPC would send even what goes to the loopback address through a company's proxy.
+    for name in ("no_proxy", "NO_PROXY"):
+        chosen[name] = ",".join(filter(None, [chosen.get(name), HOST, "localhost"]))
     defaults = {"HTTPS": "false", "ALLOWED_HOSTS": f"{HOST},localhost", "EMBEDDED_CLUSTERS": "true"}
     return defaults | chosen
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         options = Options.from_environment(os.environ)
-        with take_folder(options.var_dir), take_port(options.port) as listener:
+        with take_folder(options), take_port(options.port) as listener:
             os.environ.update(environment_for(options.var_dir, os.environ))
             os.chdir(BASE_DIR)
             _prepare(options, stopping)
@@ -139,6 +140,8 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
             return bool(answer.status == 200)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code < 500  # an ALLOWED_HOSTS without the loopback address: it answers, only not to us
     except OSError:
         return False
 

@@ -124,8 +124,9 @@ class RunningSite:
         return found
 
     def process_of(self, command: str) -> int:
-        """The process whose command line contains `command`; the one that was started first."""
-        return min(pid for pid, line in self.processes().items() if command in line)
+        """The process whose command line contains `command`; of a program that forks, the parent."""
+        found = {pid for pid, line in self.processes().items() if command in line}
+        return next(pid for pid in found if _parent_of(pid) not in found)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send the signal Ctrl-C sends, wait, and give the exit code; 0 if it does not run."""
@@ -147,6 +148,10 @@ class RunningSite:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             return refusal.code, refusal.read().decode()
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def wait_until(is_true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:

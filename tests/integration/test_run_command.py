@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,14 @@ def run_up(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def endpoints(site: RunningSite) -> dict[str, str]:
-    with sqlite3.connect(f"file:{site.var / 'backupsite.sqlite3'}?mode=ro", uri=True) as database:
+    with closing(sqlite3.connect(f"file:{site.var / 'backupsite.sqlite3'}?mode=ro", uri=True)) as database:
         return dict(database.execute("SELECT name, endpoint FROM clusters_cluster"))
+
+
+def set_dropped(site: RunningSite, name: str, moment: str | None) -> None:
+    database = sqlite3.connect(site.var / "backupsite.sqlite3", timeout=30)
+    with closing(database), database:
+        database.execute("UPDATE clusters_cluster SET dropped_at = ? WHERE name = ?", (moment, name))
 
 
 def test_the_sign_in_page_and_its_styles_are_served(site):
@@ -93,6 +100,16 @@ def test_a_killed_cluster_comes_back_with_its_data(site):
         assert cluster.collection_info(CollectionRef("default", "notes")).row_count == 300
 
 
+def test_a_dropped_cluster_is_stopped_and_one_that_appears_is_started(site):
+    wait_until(lambda: all(endpoints(site).values()), "every cluster has an address")
+    port = endpoints(site)["recommendations"].rpartition(":")[2]
+    set_dropped(site, "recommendations", "2026-01-01 00:00:00")
+    wait_until(lambda: endpoints(site)["recommendations"] == "", "its address is cleared")
+    assert not any(f"--port {port}" in line for line in site.processes().values())
+    set_dropped(site, "recommendations", None)
+    wait_until(lambda: endpoints(site)["recommendations"] != "", "it has an address again")
+
+
 @pytest.mark.parametrize("program", ["manage.py run_worker", "manage.py run_scheduler", "gunicorn"])
 def test_a_killed_process_is_started_again_and_the_terminal_says_so(site, program):
     before = site.process_of(program)
@@ -108,7 +125,7 @@ def test_a_killed_process_is_started_again_and_the_terminal_says_so(site, progra
 def test_a_second_site_over_the_same_folder_is_refused(site):
     refused = run_up(VAR_DIR=str(site.var), PORT=str(free_port()))
     assert refused.returncode == 1
-    assert f"already runs over {site.var} (process {site.pid})" in refused.stderr
+    assert f"already runs over {site.var} (process {site.pid} at {site.url})" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
