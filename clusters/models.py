@@ -1,6 +1,4 @@
-from __future__ import annotations
-
-from typing import Any
+from pathlib import Path
 
 from django.conf import settings
 from django.db import models
@@ -110,6 +108,6 @@ class Cluster(models.Model):
         return reverse("clusters:cluster-detail", args=[self.code])
 
     @property
-    def data_dir(self) -> Any:
+    def data_dir(self) -> Path:
         """Where an embedded cluster keeps its data."""
-        return settings.VAR_DIR / "milvus" / self.code
+        return Path(settings.VAR_DIR) / "milvus" / self.code
