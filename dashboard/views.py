@@ -70,7 +70,7 @@ def costs(request: HtmxHttpRequest) -> HttpResponse:
     found = _costs(request)
     context = {
         "costs": found,
-        "storage_figure": storage_figure([(row.label, row.size_bytes) for row in found.storage]),
+        "storage_figure": storage_figure([(row.region, row.size_bytes) for row in found.storage]),
         "transfer_figure": transfer_figure([(row.source, row.target, row.sent_bytes) for row in found.transfer]),
     }
     return render(request, "dashboard/costs.html", context)

@@ -29,9 +29,9 @@ def _find_backup(request: HtmxHttpRequest, code: str) -> Backup:
 
 
 def _best_copy(backup: Backup) -> Copy | None:
-    """The copy that was proven last; the original wins a draw, because nothing has to travel."""
+    """The original if it is available, for then nothing has to travel to its cluster; else the copy proven last."""
     available = backup.copies.available().select_related("region")
-    return max(available, key=lambda copy: (copy.verified_at, copy.is_original), default=None)
+    return max(available, key=lambda copy: (copy.is_original, copy.verified_at), default=None)
 
 
 @login_required
