@@ -112,10 +112,12 @@ def test_a_deletion_cut_short_is_finished_by_the_next(call: int) -> None:
     assert all_keys(store) == []
 
 
-def test_the_manifest_goes_before_the_first_chunk() -> None:
+def test_the_manifest_is_gone_for_good_before_the_first_chunk_goes() -> None:
     store = FaultyStore(two_backups(), lambda *_: False)
     delete_backup(cluster_id=CLUSTER, backup_id="one", store=store)
-    assert deleted(store)[0] == layout.manifest_key(CLUSTER, "one")
+    first, second = [place for place, (verb, _) in enumerate(store.calls) if verb == "delete"][:2]
+    assert store.calls[first] == ("delete", layout.manifest_key(CLUSTER, "one"))
+    assert store.calls[first + 1 : second] == [("sync", "")]
 
 
 def test_a_full_store_can_still_be_emptied() -> None:
