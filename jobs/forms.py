@@ -99,7 +99,7 @@ class RestoreForm(forms.Form):
         self.fields["copy"] = forms.ModelChoiceField(
             copies, to_field_name="region_id", widget=forms.RadioSelect, empty_label=None, label="Copy"
         )
-        projects = projects_with(user, Privilege.CLUSTER_MANAGE)
+        projects = projects_with(user, Privilege.BACKUP_MANAGE)
         targets = Cluster.objects.existing().filter(project__in=projects, plan=Plan.DEDICATED).for_list()
         self.fields["target"] = forms.ModelChoiceField(targets, to_field_name="code", empty_label=None, label="Cluster")
         if not can_make_clusters:

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import find
+from accounts.access import find, has
 from accounts.errors import Refused
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
@@ -48,7 +48,7 @@ def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         request.POST or None,
         user=request.user,
         backup=backup,
-        can_make_clusters=can_add_embedded_clusters(),
+        can_make_clusters=can_add_embedded_clusters() and has(request.user, Privilege.CLUSTER_MANAGE, backup.project),
         initial=initial,
     )
     if request.method == "POST" and form.is_valid():

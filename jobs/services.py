@@ -78,9 +78,9 @@ def _refuse_second_backup(cluster: Cluster) -> None:
 
 @transaction.atomic
 def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: Cluster) -> Job:
-    """Queue a restore from `copy` into the existing cluster `target`."""
-    require(user, Privilege.BACKUP_MANAGE, copy.backup.project)
-    require(user, Privilege.CLUSTER_MANAGE, target.project)
+    """Queue a restore from `copy` into the existing cluster `target`; it only ever adds collections there."""
+    for project in (copy.backup.project, target.project):
+        require(user, Privilege.BACKUP_MANAGE, project)
     if copy.state != CopyState.AVAILABLE:
         raise JobRefused(f"The copy in {copy.region} is {copy.get_state_display().lower()}; choose an available one.")
     if target.dropped_at is not None:
