@@ -26,7 +26,6 @@ from .moves import move_job
 from .restores import RestoreRequest
 from .states import JobState, JobType
 
-
 # New clusters are Milvus Lite databases, so there is no db_admin whose password R5 would have us make and show.
 NO_USERS = "The new cluster is a Milvus Lite database, which keeps no users: there is no db_admin password."
 
