@@ -181,7 +181,7 @@ class Cluster:
             described = client.describe_collection(ref.name, timeout=timeout)
             partitions = client.list_partitions(ref.name, timeout=timeout)
             aliases = client.list_aliases(ref.name, timeout=timeout)["aliases"]
-            names = client.list_indexes(ref.name)
+            names = client.list_indexes(ref.name, timeout=timeout)
             indexes = [client.describe_index(ref.name, name, timeout=timeout) for name in names]
         return Description(
             schema=Schema(

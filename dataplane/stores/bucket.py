@@ -1,4 +1,7 @@
-"""A bucket of Amazon S3 (and servers that speak it), Google Cloud Storage or Azure Blob Storage, through obstore."""
+"""A bucket of Amazon S3 (and servers that speak it), Google Cloud Storage or Azure Blob Storage, through obstore.
+
+S3 is tested against a real server; Google Cloud Storage and Azure are not tested against a real service.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
