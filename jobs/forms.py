@@ -89,7 +89,7 @@ class RestoreForm(forms.Form):
     )
     cu_size = forms.IntegerField(min_value=1, max_value=1024, initial=1, label="CU size")
     load = forms.BooleanField(
-        required=False, initial=True, label="Load the collections, so that they can be searched at once"
+        required=False, initial=True, label="Load the collections that were loaded when the backup was taken"
     )
 
     def __init__(self, *args: Any, user: User, backup: Backup, can_make_clusters: bool, **kwargs: Any) -> None:
