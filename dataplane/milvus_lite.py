@@ -23,13 +23,14 @@ _PR_SET_PDEATHSIG = 1
 class MilvusLiteServer:
     """Serves the databases in `data_dir` on 127.0.0.1; the folder admits one server at a time.
 
-    Without `port`, a free one is taken at the first start and kept for later ones. On Linux the server dies with the
-    thread that started it, so start it from a thread that lives as long as it is needed.
+    Without `port`, a free one is taken at the first start and kept for later ones, unless somebody took it meanwhile.
+    On Linux the server dies with the thread that started it, so start it from a thread that lives as long as needed.
     """
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
         self.data_dir = data_dir
         self._port = port
+        self._has_fixed_port = port is not None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,6 +55,16 @@ class MilvusLiteServer:
         """Start the server and wait until it answers; ClusterUnreachable says what it wrote if it does not."""
         if self.is_running:
             return
+        try:
+            self._start_once()
+        except ClusterError:
+            if self._has_fixed_port:
+                raise
+            # Between our choice and the server's bind, any program's outgoing connection may get the very port.
+            self._port = None
+            self._start_once()
+
+    def _start_once(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if _accepts(self.port):
             raise ClusterError(
