@@ -49,8 +49,7 @@ def load_demo(*, url: str = "") -> bool:
         _create_rows(notes)
     if notes is None:
         return False
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(_fill, CLUSTERS))
+    _fill_clusters()
     rows = Cluster.objects.order_by("pk")
     clusters = [DemoCluster(id=row.code, name=row.name, plan=row.plan, region=row.region_id) for row in rows]
     write_notes(complete, replace(notes, url=url, clusters=tuple(clusters)))
@@ -94,12 +93,21 @@ def _create_rows(notes: DemoNotes) -> None:
         set_store(user=people["owner"], organization=organization, region=region, url=folder.as_uri(), options=None)
 
 
-def _fill(contents: ClusterContents) -> None:
-    row = Cluster.objects.get(name=contents.name, is_embedded=True)
-    with (
-        MilvusLiteServer(row.data_dir) as server,
-        MilvusCluster(ClusterEndpoint(uri=server.uri)) as cluster,
-    ):
+def _fill_clusters() -> None:
+    data_dirs = {row.name: row.data_dir for row in Cluster.objects.filter(is_embedded=True)}
+    servers = [MilvusLiteServer(data_dirs[contents.name]) for contents in CLUSTERS]
+    # The pool outlives the servers, which would die with the threads that started them.
+    with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+        try:
+            # All before the first client: a fork while gRPC runs in this process can hang the child.
+            list(pool.map(MilvusLiteServer.start, servers))
+            list(pool.map(_fill, CLUSTERS, servers))
+        finally:
+            list(pool.map(MilvusLiteServer.stop, servers))
+
+
+def _fill(contents: ClusterContents, server: MilvusLiteServer) -> None:
+    with MilvusCluster(ClusterEndpoint(uri=server.uri)) as cluster:
         for collection in contents.collections:
             _load_collection(cluster, collection)
 

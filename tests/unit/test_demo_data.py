@@ -137,7 +137,7 @@ def test_broken_notes_are_named_and_absent_ones_are_none(tmp_path):
 def demo(db, settings, tmp_path, monkeypatch) -> Path:
     """An installation whose clusters are not filled, which takes a real Milvus Lite and is proven with the command."""
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr(load, "_fill", lambda contents: None)
+    monkeypatch.setattr(load, "_fill_clusters", lambda: None)
     return tmp_path
 
 
@@ -182,11 +182,11 @@ def test_an_installation_that_is_in_use_is_left_alone(demo):
 
 
 def test_an_interrupted_load_goes_on_with_the_same_passwords(demo, monkeypatch):
-    def fail(contents):
+    def fail():
         raise OSError("killed here")
 
     with monkeypatch.context() as broken:
-        broken.setattr(load, "_fill", fail)
+        broken.setattr(load, "_fill_clusters", fail)
         with pytest.raises(OSError, match="killed here"):
             load.load_demo()
     unfinished = read_notes(loading_path(demo))
