@@ -24,19 +24,22 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """No transaction around the test: other threads and processes see its rows.
-
-    Afterwards the tables are as the migrations left them, regions and prices included. Not together with `db`.
-    """
+def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Puts back, when everything else is over, the rows that migrations made."""
     with django_db_blocker.unblock():
         shipped = connection.creation.serialize_db_to_string()
-        try:
-            yield
-        finally:
-            call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
-            connection.creation.deserialize_db_from_string(shipped)
-            connection.close()
+    yield
+    with django_db_blocker.unblock():
+        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        connection.creation.deserialize_db_from_string(shipped)
+
+
+@pytest.fixture
+def committed(_shipped_rows: None, transactional_db: None) -> None:
+    """No transaction around the test: other threads and processes see its rows.
+
+    Afterwards the tables are as the migrations left them: `transactional_db` alone would leave no region and no price.
+    """
 
 
 @pytest.fixture
