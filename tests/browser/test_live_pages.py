@@ -1,0 +1,103 @@
+"""Pages that change by themselves: they stop asking, come back whole, and outlive the worker they watch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Request, TimeoutError, expect
+
+from tests.browser import walk
+from tests.site import RunningSite, wait_until
+
+POLL_MILLISECONDS = 2_000
+
+
+def is_poll(request: Request) -> bool:
+    return "/jobs/table/" in request.url
+
+
+def test_the_jobs_list_asks_while_a_job_runs_and_no_more_once_all_have_ended(admin):
+    walk.open_home(admin)
+    walk.begin_backup(admin, "recommendations")
+    with admin.expect_request(is_poll):
+        backup = walk.submit_backup(admin)
+    walk.wait_for_copies(admin, backup, 0)
+    expect(admin.locator("#job-table[hx-get]")).to_have_count(0)
+    with pytest.raises(TimeoutError), admin.expect_request(is_poll, timeout=2.5 * POLL_MILLISECONDS):
+        pass
+
+
+def expect_a_whole_page(page: Page, heading: str) -> None:
+    expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+    expect(page.get_by_role("main")).to_have_count(1)
+
+
+def test_back_shows_whole_pages_after_parts_of_them_were_replaced(admin):
+    walk.open_home(admin)
+    walk.begin_backup(admin, "docs-search")
+    walk.tick_regions(admin, ["gcp-us-east4"])
+    expect(admin.locator("#backup-quote")).to_contain_text("Copy in Virginia")
+    with admin.expect_response(lambda answer: is_poll(answer.request)):
+        backup = walk.submit_backup(admin)
+    walk.choose(admin, "Costs")
+    expect_a_whole_page(admin, "Costs")
+    admin.go_back()
+    expect_a_whole_page(admin, "Jobs")
+    admin.go_back()
+    expect_a_whole_page(admin, "Create backup")
+    # What the browser remembers of the form and what the page shows for it agree.
+    expect(admin.locator("#regions")).to_be_visible(visible=admin.locator("input[name=copy]").is_checked())
+    admin.go_forward()
+    expect_a_whole_page(admin, "Jobs")
+    walk.wait_for_copies(admin, backup, 1)
+
+
+def test_without_javascript_ticked_regions_are_copied_to(open_page):
+    page = open_page("project admin", java_script_enabled=False)
+    walk.open_home(page)
+    walk.begin_backup(page, "docs-search")
+    walk.tick_regions(page, ["gcp-us-east4", "gcp-asia-southeast1"])
+    backup = walk.submit_backup(page)
+
+    def is_everything_available() -> bool:
+        walk.open_backup(page, backup)
+        return page.locator("tr[id^=copy-][data-state=available]").count() == 3
+
+    wait_until(is_everything_available, "the original and both copies are available")
+    expect(page.locator("#copy-gcp-asia-southeast1")).to_contain_text("every object read back")
+
+
+def rows(site: RunningSite, query: str) -> list[Any]:
+    with sqlite3.connect(f"file:{site.var / 'backupsite.sqlite3'}?mode=ro", uri=True) as database:
+        return database.execute(query).fetchall()
+
+
+HELD_COPIES = "SELECT code FROM jobs_job WHERE type = 'copy' AND state IN ('in_progress', 'verifying')"
+
+
+def test_a_worker_killed_in_the_middle_of_a_copy_still_leaves_both_copies_available(admin, site):
+    walk.open_home(admin)
+    walk.begin_backup(admin, "docs-search")
+    walk.tick_regions(admin, ["gcp-us-central1", "gcp-asia-northeast1"])
+    backup = walk.submit_backup(admin)
+    worker = site.process_of("manage.py run_worker")
+    wait_until(lambda: bool(rows(site, HELD_COPIES)), "a copy has begun")
+    # Frozen first: it can finish nothing between our look and its end.
+    os.kill(worker, signal.SIGSTOP)
+    interrupted = {code for (code,) in rows(site, HELD_COPIES)}
+    os.kill(worker, signal.SIGKILL)
+    assert interrupted, "the copies were quicker than the signal"
+
+    walk.wait_for_copies(admin, backup, 2)
+    assert site.process_of("manage.py run_worker") != worker
+    attempts = dict(rows(site, "SELECT code, attempt FROM jobs_job WHERE type = 'copy'"))
+    assert all(attempts[code] == 2 for code in interrupted)
+    walk.open_backup(admin, backup)
+    for region in ("gcp-us-central1", "gcp-asia-northeast1"):
+        expect(admin.locator(f"#copy-{region}")).to_have_attribute("data-state", "available")
+        expect(admin.locator(f"#copy-{region}")).to_contain_text("every object read back")
