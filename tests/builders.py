@@ -25,7 +25,7 @@ from accounts.privileges import OrganizationRole, Privilege, ProjectRole
 from backups.models import Backup, BackupCollection, Copy
 from backups.states import BackupState, CopyState, Origin
 from clusters.models import Cluster, Plan, Region, Store
-from jobs.models import Job
+from jobs.models import Job, JobEvent
 from jobs.states import FINAL, HELD, PRIORITY, JobState, JobType
 
 # Regions that the migrations ship.
@@ -241,6 +241,12 @@ def make_job(
     return Job.objects.create(
         project=copy.backup.project, backup=copy.backup, copy=copy, type=type, state=state, **(values | changes)
     )
+
+
+def all_rows() -> dict[str, list[dict[str, Any]]]:
+    """Every column of everything people work with; equal before and after what must change nothing."""
+    models: list[Any] = [Cluster, Store, Backup, BackupCollection, Copy, Job, JobEvent]
+    return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 
 def region(code: str) -> Region:

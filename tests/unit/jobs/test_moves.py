@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from django.db import IntegrityError
@@ -22,8 +23,9 @@ ILLEGAL = [pair for pair in product(JobState, JobState) if pair not in LEGAL]
 @pytest.mark.parametrize(("before", "after"), LEGAL)
 def test_a_legal_move_writes_the_state_and_exactly_one_event(before, after):
     job = make_job(state=before)
-    lease = {} if before in HELD else {"lease": "b" * 32, "lease_until": timezone.now()}
-    move_job(job, after, note="because", **(lease if after in HELD else {}))
+    is_claim = before not in HELD and after in HELD
+    changes: dict[str, Any] = {"lease": "b" * 32, "lease_until": timezone.now()} if is_claim else {}
+    move_job(job, after, note="because", **changes)
     stored = Job.objects.get(pk=job.pk)
     assert stored.state == job.state == after
     event = JobEvent.objects.get()

@@ -9,7 +9,6 @@ import pytest
 from django.utils import timezone
 
 from accounts.errors import PrivilegeMissing
-from backups.models import Backup, Copy
 from backups.states import BackupState, CopyState
 from clusters.errors import ClusterRefused
 from clusters.models import Cluster
@@ -26,7 +25,17 @@ from jobs.services import (
     retry_copy,
 )
 from jobs.states import JobState, JobType
-from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_backup, make_cluster, make_job, make_stores, region
+from tests.builders import (
+    FRANKFURT,
+    OREGON,
+    VIRGINIA,
+    all_rows,
+    make_backup,
+    make_cluster,
+    make_job,
+    make_stores,
+    region,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -37,34 +46,30 @@ def cluster(people) -> Cluster:
     return make_cluster(people.project, name="docs")
 
 
-def rows() -> dict[str, list[dict[str, Any]]]:
-    return {model.__name__: list(model.objects.order_by("pk").values()) for model in (Backup, Copy, Job, Cluster)}
-
-
 # Asking for a backup
 
 
 def test_a_dropped_cluster_is_refused(people, cluster):
     cluster.dropped_at = timezone.now()
     cluster.save()
-    before = rows()
+    before = all_rows()
     with pytest.raises(JobRefused, match="docs was dropped"):
         request_backup(user=people.owner, cluster=cluster)
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_a_region_without_a_store_is_refused_with_who_can_add_one(people, cluster):
-    before = rows()
+    before = all_rows()
     with pytest.raises(ClusterRefused, match=r"No store is set up for gcp-asia-northeast1\. An organization owner"):
         request_backup(user=people.owner, cluster=cluster, regions=[region("gcp-asia-northeast1")])
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_an_empty_list_of_collections_is_refused(people, cluster):
-    before = rows()
+    before = all_rows()
     with pytest.raises(Exception, match="Choose at least one collection"):
         request_backup(user=people.owner, cluster=cluster, collections=[])
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_chosen_collections_are_written_down_for_the_worker(people, cluster):
@@ -107,19 +112,19 @@ def test_a_job_that_runs_is_asked_to_stop_and_its_worker_keeps_the_lease(people,
 @pytest.mark.parametrize("state", [JobState.CANCELING, JobState.SUCCESSFUL, JobState.FAILED, JobState.CANCELED])
 def test_a_job_that_ended_or_is_stopping_cannot_be_canceled(people, cluster, state):
     job = make_job(type=JobType.BACKUP, cluster=cluster, state=state)
-    before = rows()
+    before = all_rows()
     with pytest.raises(JobRefused, match="cannot be canceled"):
         cancel_job(user=people.owner, job=job)
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_a_job_that_moved_on_meanwhile_is_not_canceled(people, cluster):
     seen = make_job(type=JobType.BACKUP, cluster=cluster)
     claim_job("worker-1")
-    before = rows()
+    before = all_rows()
     with pytest.raises(JobRefused, match="has just moved on"):
         cancel_job(user=people.owner, job=seen)
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_a_deletion_cannot_be_canceled_half_way(people, cluster):
@@ -151,10 +156,10 @@ def test_a_failed_copy_is_tried_again_as_a_new_job_under_the_same_original(peopl
 def test_pressing_retry_twice_makes_one_job(people, cluster):
     failed = failed_copy(cluster)
     retry_copy(user=people.owner, job=failed)
-    before = rows()
+    before = all_rows()
     with pytest.raises(JobRefused):
         retry_copy(user=people.owner, job=Job.objects.get(pk=failed.pk))
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_a_copy_that_is_available_or_a_backup_cannot_be_tried_again(people, cluster):
@@ -181,10 +186,10 @@ def test_a_deletion_makes_one_job_for_each_region_that_is_left(people, cluster):
 def test_a_backup_that_a_job_uses_is_not_deleted(people, cluster, job_type):
     backup = make_backup(cluster, copies={VIRGINIA: CopyState.TRANSFERRING})
     make_job(backup.copies.get(region=VIRGINIA), type=job_type, state=JobState.IN_PROGRESS)
-    before = rows()
+    before = all_rows()
     with pytest.raises(JobRefused, match="is in use by"):
         request_deletion(user=people.owner, backup=backup)
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_a_deleted_backup_is_not_deleted_again(people, cluster):
@@ -226,11 +231,11 @@ def test_a_restore_is_queued_with_all_that_the_worker_needs(people, cluster):
 )
 def test_a_restore_that_cannot_be_meant_is_refused(people, cluster, names, sentence):
     copy = make_backup(cluster).copies.get()
-    before = rows()
+    before = all_rows()
     with pytest.raises(JobRefused, match=sentence) as refusal:
         request_restore(user=people.owner, copy=copy, request=wanted(*names), target=cluster)
     assert refusal.value.field == "collections"
-    assert rows() == before
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize("cu_size", [0, -1, 1025])
@@ -278,23 +283,23 @@ def test_a_restore_into_a_new_cluster_makes_it_in_the_copys_region(people, clust
 def test_a_new_cluster_whose_name_is_taken_is_refused_and_nothing_is_queued(people, cluster, settings):
     settings.EMBEDDED_CLUSTERS = True
     copy = make_backup(cluster).copies.get()
-    before = rows()
+    before = all_rows()
     with pytest.raises(ClusterRefused, match="already has a cluster called docs"):
         request_restore_to_new_cluster(
             user=people.owner, copy=copy, project=people.project, name="docs", cu_size=1, load=True
         )
-    assert rows() == before
+    assert all_rows() == before
 
 
 def test_an_installation_without_clusters_of_its_own_makes_none(people, cluster, settings):
     settings.EMBEDDED_CLUSTERS = False
     copy = make_backup(cluster).copies.get()
-    before = rows()
+    before = all_rows()
     with pytest.raises(ClusterRefused, match="keeps no clusters of its own"):
         request_restore_to_new_cluster(
             user=people.owner, copy=copy, project=people.project, name="rescued", cu_size=1, load=True
         )
-    assert rows() == before
+    assert all_rows() == before
 
 
 # Every service asks for the right itself
@@ -317,7 +322,7 @@ ACTIONS: dict[str, Callable[[Any, Job], object]] = {
 def test_without_the_privilege_nothing_happens(people, cluster, settings, action, who):
     settings.EMBEDDED_CLUSTERS = True
     job = failed_copy(cluster)
-    before = rows()
+    before = all_rows()
     with pytest.raises(PrivilegeMissing, match="backup: manage"):
         ACTIONS[action](getattr(people, who), job)
-    assert rows() == before
+    assert all_rows() == before

@@ -17,13 +17,13 @@ from tests.builders import VIRGINIA, make_cluster, make_copy, make_job
 pytestmark = pytest.mark.django_db
 
 
-def past() -> dict[str, object]:
-    return {"lease_until": timezone.now() - timedelta(seconds=1)}
+def past() -> datetime:
+    return timezone.now() - timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("state", [JobState.IN_PROGRESS, JobState.VERIFYING])
 def test_a_job_whose_lease_ran_out_goes_back_with_its_attempt_counted(state):
-    job = make_job(state=state, **past())
+    job = make_job(state=state, lease_until=past())
     assert sweep() == 1
     job.refresh_from_db()
     assert (job.state, job.attempt, job.lease, job.finished_at) == (JobState.PENDING, 1, "", None)
@@ -37,7 +37,7 @@ def test_the_worker_that_was_swept_cannot_move_the_job_any_more():
     make_job()
     frozen = claim_job("worker-1")
     assert frozen is not None
-    Job.objects.update(**past())
+    Job.objects.update(lease_until=past())
     sweep()
     taken_over = claim_job("worker-2")
     assert taken_over == frozen
@@ -51,7 +51,7 @@ def test_the_worker_that_was_swept_cannot_move_the_job_any_more():
 
 def test_after_the_last_attempt_the_job_crashes_and_says_so():
     copy = make_copy(state=CopyState.TRANSFERRING)
-    job = make_job(copy, state=JobState.IN_PROGRESS, attempt=3, max_attempts=3, **past())
+    job = make_job(copy, state=JobState.IN_PROGRESS, attempt=3, max_attempts=3, lease_until=past())
     assert sweep() == 1
     job.refresh_from_db()
     copy.refresh_from_db()
@@ -62,7 +62,7 @@ def test_after_the_last_attempt_the_job_crashes_and_says_so():
 
 
 def test_a_backup_that_crashes_after_its_last_attempt_ends_its_copies():
-    job = make_job(type=JobType.BACKUP, state=JobState.IN_PROGRESS, attempt=5, max_attempts=5, **past())
+    job = make_job(type=JobType.BACKUP, state=JobState.IN_PROGRESS, attempt=5, max_attempts=5, lease_until=past())
     make_copy(job.backup, VIRGINIA, state=CopyState.PLANNED)
     sweep()
     job.backup.refresh_from_db()
@@ -73,7 +73,7 @@ def test_a_backup_that_crashes_after_its_last_attempt_ends_its_copies():
 
 def test_a_job_somebody_wanted_canceled_is_canceled():
     copy = make_copy(state=CopyState.TRANSFERRING)
-    job = make_job(copy, state=JobState.CANCELING, reason="Canceled by Ada.", **past())
+    job = make_job(copy, state=JobState.CANCELING, reason="Canceled by Ada.", lease_until=past())
     assert sweep() == 1
     job.refresh_from_db()
     copy.refresh_from_db()
@@ -82,7 +82,7 @@ def test_a_job_somebody_wanted_canceled_is_canceled():
 
 
 def test_a_lease_that_was_renewed_is_not_swept():
-    job = make_job(state=JobState.IN_PROGRESS, **past())
+    job = make_job(state=JobState.IN_PROGRESS, lease_until=past())
     assert renew_lease(job.pk, job.lease) == JobState.IN_PROGRESS
     assert sweep() == 0
     job.refresh_from_db()
@@ -91,7 +91,7 @@ def test_a_lease_that_was_renewed_is_not_swept():
 
 def test_a_lease_renewed_between_looking_and_releasing_is_not_swept(monkeypatch):
     """The list of silent jobs is only a hint: each is read again before it is moved."""
-    job = make_job(state=JobState.IN_PROGRESS, **past())
+    job = make_job(state=JobState.IN_PROGRESS, lease_until=past())
     silent = JobQuerySet.with_expired_lease
 
     found: list[list[int]] = []
@@ -108,7 +108,7 @@ def test_a_lease_renewed_between_looking_and_releasing_is_not_swept(monkeypatch)
 
 
 def test_sweeping_twice_moves_a_job_once():
-    make_job(state=JobState.IN_PROGRESS, **past())
+    make_job(state=JobState.IN_PROGRESS, lease_until=past())
     assert (sweep(), sweep()) == (1, 0)
     assert JobEvent.objects.count() == 1
 
