@@ -10,7 +10,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import find, has, projects_with, require
+from accounts.access import find, has, projects_with
+from accounts.errors import PrivilegeMissing
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from dataplane.errors import CollectionMissing, DataPlaneError
@@ -51,6 +52,8 @@ def cluster_list(request: HtmxHttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def cluster_create(request: HtmxHttpRequest) -> HttpResponse:
+    if not projects_with(request.user, Privilege.CLUSTER_MANAGE).exists():
+        raise PrivilegeMissing(Privilege.CLUSTER_MANAGE)
     form = ClusterForm(request.POST or None, user=request.user, initial={"cu_size": 1})
     if request.method == "POST" and form.is_valid():
         try:
@@ -156,8 +159,7 @@ def collection_drop(request: HtmxHttpRequest, code: str, database: str, name: st
     """Delete a collection in the live cluster; the name must be typed."""
     from dataplane.milvus import CollectionRef
 
-    cluster = _find_cluster(request, code)
-    require(request.user, Privilege.CLUSTER_MANAGE, cluster.project)
+    cluster = _find_cluster(request, code, Privilege.CLUSTER_MANAGE)
     form = TypedConfirmationForm(request.POST or None, name=name)
     if request.method == "POST" and form.is_valid():
         try:
