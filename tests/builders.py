@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils import timezone
@@ -251,3 +253,14 @@ def all_rows() -> dict[str, list[dict[str, Any]]]:
 
 def region(code: str) -> Region:
     return Region.objects.get(code=code)
+
+
+class HasContent(Protocol):
+    @property
+    def content(self) -> Any: ...
+
+
+def text_of(response: HasContent) -> str:
+    """The words on a page, without tags and line breaks."""
+    words = re.sub(r"<[^>]+>", " ", response.content.decode())
+    return re.sub(r"\s+", " ", unescape(words))
