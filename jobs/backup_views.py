@@ -51,7 +51,7 @@ def _quote(cluster: Cluster, found: list[LiveCollection], form: BackupForm) -> Q
     chosen = [row for row in found if wanted is None or (row.database, row.name) in wanted]
     try:
         return quote_backup(cluster, chosen, form.chosen_regions, on=timezone.now().date())
-    except ValueError:
+    except (Refused, ValueError):
         return None
 
 

@@ -9,6 +9,8 @@ from datetime import date
 from backups.models import Backup, BackupCollection
 from backups.states import BackupState
 from clusters.models import Cluster, Region
+from clusters.rules import check_copy_targets
+from clusters.services import region_facts
 from pricing.calculator import DAYS_PER_MONTH, Estimate, Place, estimate
 from pricing.regions import TargetGroup, region_choices, target_groups
 from pricing.services import rates_for
@@ -53,7 +55,11 @@ def expected_size(cluster: Cluster, chosen: Iterable[LiveCollection]) -> tuple[i
 
 
 def quote_backup(cluster: Cluster, chosen: Sequence[LiveCollection], regions: Sequence[Region], *, on: date) -> Quote:
-    """The first month of a backup and its copies at the prices valid `on` that day."""
+    """The first month of a backup and its copies at the prices valid `on` that day.
+
+    ClusterRefused for regions that the copies may not go to: what cannot be had has no price.
+    """
+    check_copy_targets(cluster.plan, region_facts(cluster.region), [region_facts(region) for region in regions])
     size_bytes, is_measured = expected_size(cluster, chosen)
     first_month = estimate(
         size_bytes,
