@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
@@ -159,7 +159,7 @@ def make_backup(
     *,
     state: str = BackupState.AVAILABLE,
     original_state: str = CopyState.AVAILABLE,
-    copies: dict[str, str] | None = None,
+    copies: Mapping[str, str] | None = None,
     collections: Iterable[str] = ("docs",),
     kept_days: int | None = None,
     **changes: Any,
