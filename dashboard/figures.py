@@ -19,7 +19,8 @@ def storage_figure(regions: Sequence[tuple[str, int]]) -> dict[str, Any]:
 
 def transfer_figure(flows: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     """Bars of what each (source, target, bytes) moved."""
-    return _bars([(f"{source} → {target}", size_bytes) for source, target, size_bytes in flows], "sent")
+    # In two lines, or the labels would leave the bars no room on a telephone.
+    return _bars([(f"{source}<br>→ {target}", size_bytes) for source, target, size_bytes in flows], "sent")
 
 
 def _bars(rows: Sequence[tuple[str, int]], what: str) -> dict[str, Any]:
@@ -38,7 +39,8 @@ def _bars(rows: Sequence[tuple[str, int]], what: str) -> dict[str, Any]:
             "template": None,
             "showlegend": False,
             "xaxis": {"title": {"text": unit}, "rangemode": "tozero", "automargin": True},
-            "yaxis": {"automargin": True, "autorange": "reversed"},
+            # dtick: every bar has its name, however many there are.
+            "yaxis": {"automargin": True, "autorange": "reversed", "dtick": 1},
             "margin": {"t": 8, "r": 16, "b": 44, "l": 8},
         },
     }
