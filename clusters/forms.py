@@ -22,10 +22,18 @@ _name_rule = RegexValidator(
 class _EndpointField(forms.CharField):
     def clean(self, value: Any) -> str:
         endpoint: str = super().clean(value)
-        parts = urlsplit(endpoint)
-        if endpoint and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        try:
+            parts = urlsplit(endpoint)
+            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # half a bracket, or a port that is no number below 65536
+            is_address = False
+        if endpoint and not is_address:
             raise forms.ValidationError("An endpoint looks like https://in01-abc.example.com:19530.")
         return endpoint
+
+
+def _cu_size_field(**options: Any) -> forms.IntegerField:
+    return forms.IntegerField(min_value=1, max_value=1024, label="CU size", **options)
 
 
 def _token_field(help_text: str) -> forms.CharField:
@@ -35,13 +43,13 @@ def _token_field(help_text: str) -> forms.CharField:
 
 class ClusterForm(forms.ModelForm):
     name = forms.CharField(max_length=64, validators=[_name_rule])
+    cu_size = _cu_size_field(help_text="Decides how many shards a collection may have after a restore.")
     endpoint = _EndpointField(max_length=300, help_text="For example https://in01-abc.example.com:19530")
     token = _token_field("An API key, or user:password. Stored encrypted and never shown again.")
 
     class Meta:
         model = Cluster
         fields = ["project", "name", "plan", "region", "cu_size", "endpoint"]
-        help_texts = {"cu_size": "Decides how many shards a collection may have after a restore."}
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,6 +60,7 @@ class ClusterForm(forms.ModelForm):
 
 class ClusterSettingsForm(forms.ModelForm):
     name = forms.CharField(max_length=64, validators=[_name_rule])
+    cu_size = _cu_size_field()
     endpoint = _EndpointField(max_length=300)
     token = _token_field("Leave empty to keep the stored one.")
 
@@ -88,9 +97,19 @@ class TypedConfirmationForm(forms.Form):
         return typed
 
 
+def _can_be_split(address: str) -> None:
+    try:
+        urlsplit(address)
+    except ValueError as error:
+        raise forms.ValidationError("This is no address. Write for example s3://bucket/prefix.") from error
+
+
 class StoreForm(forms.Form):
     url = forms.CharField(
-        max_length=500, label="Address", help_text="s3://bucket/prefix, gs://bucket/prefix or file:///folder"
+        max_length=500,
+        label="Address",
+        validators=[_can_be_split],
+        help_text="s3://bucket/prefix, gs://bucket/prefix or file:///folder",
     )
     options = forms.CharField(
         required=False,
