@@ -1,0 +1,121 @@
+"""The catalogue in the browser: what is shown of a backup and its copies, and renaming."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.errors import PrivilegeMissing
+from backups.errors import BackupRefused
+from backups.models import Backup
+from backups.services import rename_backup
+from backups.states import UNSETTLED, BackupState, CopyState
+from clusters.models import Cluster
+from tests.builders import FRANKFURT, VIRGINIA, all_rows, make_backup, make_cluster, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cluster(people) -> Cluster:
+    return make_cluster(people.project, name="docs")
+
+
+@pytest.fixture
+def admin(people, client) -> Client:
+    client.force_login(people.project_admin)
+    return client
+
+
+def rename_url(backup: Backup) -> str:
+    return reverse("backups:backup-rename", args=[backup.code])
+
+
+def test_a_green_backup_and_its_failed_copy_are_shown_as_two_states(admin, cluster):
+    backup = make_backup(cluster, copies={VIRGINIA: CopyState.AVAILABLE, FRANKFURT: CopyState.FAILED})
+    for url in (backup.get_absolute_url(), reverse("backups:backup-list")):
+        page = admin.get(url).content.decode()
+        assert page.count('class="status" data-state="failed"') == 1
+        assert 'class="status" data-state="available"' in page
+
+
+def test_a_copy_that_was_never_proven_says_so(admin, cluster):
+    backup = make_backup(cluster, copies={FRANKFURT: CopyState.TRANSFERRING})
+    page = admin.get(backup.get_absolute_url()).content.decode()
+    row = page.partition(f'id="copy-{FRANKFURT}"')[2].partition("</tr>")[0]
+    assert 'data-state="transferring"' in row
+    assert "Never" in row
+    assert "Restore" not in row
+
+
+@pytest.mark.parametrize("state", list(CopyState))
+def test_the_copies_ask_again_exactly_while_one_is_on_its_way(admin, cluster, state):
+    backup = make_backup(cluster, copies={VIRGINIA: state})
+    for name in ("backups:backup-detail", "backups:backup-copies"):
+        page = admin.get(reverse(name, args=[backup.code])).content
+        assert (b"hx-get" in page) == (state in UNSETTLED), name
+
+
+def test_what_was_left_out_is_listed(admin, cluster):
+    backup = make_backup(cluster, exclusions=[{"what": "password of db_admin", "why": "a restore makes a new one"}])
+    words = text_of(admin.get(backup.get_absolute_url()))
+    assert "Left out on purpose password of db_admin : a restore makes a new one" in words
+
+
+def test_manual_copies_are_kept_until_deleted_and_automatic_ones_for_days(admin, cluster):
+    assert "Until deleted" in text_of(admin.get(make_backup(cluster).get_absolute_url()))
+    assert "7 days" in text_of(admin.get(make_backup(cluster, kept_days=7).get_absolute_url()))
+
+
+def test_a_deleted_backup_leaves_the_list_but_keeps_its_page(admin, cluster):
+    backup = make_backup(cluster, state=BackupState.DELETED, original_state=CopyState.DELETED)
+    assert backup.name not in text_of(admin.get(reverse("backups:backup-list")))
+    assert backup.name in text_of(admin.get(backup.get_absolute_url()))
+
+
+@pytest.mark.parametrize("name", ["jobs:restore-create", "jobs:backup-delete"])
+def test_a_deleted_backup_can_be_neither_restored_nor_deleted(admin, cluster, name):
+    backup = make_backup(cluster, state=BackupState.DELETED, original_state=CopyState.DELETED)
+    assert admin.get(reverse(name, args=[backup.code])).status_code == 404
+
+
+def test_an_empty_list_says_the_next_step(admin):
+    assert b'class="empty' in admin.get(reverse("backups:backup-list")).content
+
+
+def test_who_may_only_look_has_no_buttons(cluster, people, client):
+    client.force_login(people.viewer)
+    page = client.get(make_backup(cluster).get_absolute_url()).content.decode()
+    for path in ("/restore/", "/rename/", "/delete/"):
+        assert path not in page
+
+
+def test_a_backup_is_renamed(admin, cluster):
+    backup = make_backup(cluster)
+    assert admin.post(rename_url(backup), {"name": "  before the upgrade "}).status_code == 302
+    backup.refresh_from_db()
+    assert backup.name == "before the upgrade"
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 201, "x" * 10_000, "a\x00b"])
+def test_a_bad_name_is_refused_and_the_old_one_stays(admin, cluster, name):
+    backup = make_backup(cluster)
+    before = all_rows()
+    assert admin.post(rename_url(backup), {"name": name}).status_code == 422
+    assert all_rows() == before
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("", "needs a name"), (" ", "needs a name"), ("x" * 10_000, "10,000")])
+def test_the_service_itself_refuses_a_bad_name(people, cluster, name, sentence):
+    backup = make_backup(cluster)
+    before = all_rows()
+    with pytest.raises(BackupRefused, match=sentence):
+        rename_backup(user=people.owner, backup=backup, name=name)
+    assert all_rows() == before
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator", "cluster_viewer", "billing_admin", "stranger"])
+def test_the_service_itself_asks_for_the_right(people, cluster, who):
+    with pytest.raises(PrivilegeMissing, match="backup: manage"):
+        rename_backup(user=getattr(people, who), backup=make_backup(cluster), name="mine")
