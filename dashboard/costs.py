@@ -100,7 +100,10 @@ def _storage(copies: list[Copy], rates: Rates, now: datetime) -> RegionStorage:
     if price is not None:
         per_month = storage_cost(size_bytes, price, DAYS_PER_MONTH)
         so_far = add_up(
-            storage_cost(copy.size_bytes or 0, price, billable_days(copy.stored_at, copy.deleted_at or now))
+            # A copy stored after `now` was taken, or by a worker whose clock runs ahead, has just begun its first day.
+            storage_cost(
+                copy.size_bytes or 0, price, billable_days(copy.stored_at, max(copy.deleted_at or now, copy.stored_at))
+            )
             for copy in copies
             if copy.stored_at is not None
         )
