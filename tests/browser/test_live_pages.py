@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import time
 from typing import Any
 
 import pytest
@@ -78,20 +79,32 @@ def rows(site: RunningSite, query: str) -> list[Any]:
 
 
 HELD_COPIES = "SELECT code FROM jobs_job WHERE type = 'copy' AND state IN ('in_progress', 'verifying')"
+LOOK_SECONDS = 0.002
+"""A copy of the demo takes a tenth of a second, so one has to look often to see it."""
+
+
+def kill_in_the_middle_of_a_copy(site: RunningSite, worker: int) -> set[str]:
+    """Codes of the copy jobs that were under way when the worker was ended."""
+    with sqlite3.connect(f"file:{site.var / 'backupsite.sqlite3'}?mode=ro", uri=True) as database:
+        deadline = time.monotonic() + 30
+        while not database.execute(HELD_COPIES).fetchall():
+            assert time.monotonic() < deadline, "no copy began"
+            time.sleep(LOOK_SECONDS)
+        # Frozen first, so that it can finish nothing between our look and its end.
+        os.kill(worker, signal.SIGSTOP)
+        interrupted = {code for (code,) in database.execute(HELD_COPIES)}
+        os.kill(worker, signal.SIGKILL)
+    assert interrupted, "the copies were quicker than the signal"
+    return interrupted
 
 
 def test_a_worker_killed_in_the_middle_of_a_copy_still_leaves_both_copies_available(admin, site):
     walk.open_home(admin)
     walk.begin_backup(admin, "docs-search")
     walk.tick_regions(admin, ["gcp-us-central1", "gcp-asia-northeast1"])
-    backup = walk.submit_backup(admin)
     worker = site.process_of("manage.py run_worker")
-    wait_until(lambda: bool(rows(site, HELD_COPIES)), "a copy has begun")
-    # Frozen first: it can finish nothing between our look and its end.
-    os.kill(worker, signal.SIGSTOP)
-    interrupted = {code for (code,) in rows(site, HELD_COPIES)}
-    os.kill(worker, signal.SIGKILL)
-    assert interrupted, "the copies were quicker than the signal"
+    backup = walk.submit_backup(admin)
+    interrupted = kill_in_the_middle_of_a_copy(site, worker)
 
     walk.wait_for_copies(admin, backup, 2)
     assert site.process_of("manage.py run_worker") != worker
