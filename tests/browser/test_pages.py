@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import walk
@@ -94,22 +93,24 @@ def test_a_backup_with_a_copy_can_be_asked_for_with_the_keyboard_alone(open_page
     walk.wait_for_copies(page, backup, 1)
 
 
-@pytest.mark.parametrize("role", ["project admin", "owner"])
-def test_no_page_scrolls_sideways_at_375_pixels_in_light_or_dark(open_page, role):
-    page = open_page(role, viewport={"width": NARROW, "height": HEIGHT})
-    too_wide, seen = [], []
-    for name, address in addresses(page):
-        page.goto(address)
+def test_no_page_scrolls_sideways_at_375_pixels_in_light_or_dark(open_page):
+    narrow = {"width": NARROW, "height": HEIGHT}
+    # An owner sees every page and every button.
+    page, signed_out = open_page("owner", viewport=narrow), open_page(viewport=narrow)
+    too_wide, seen = [], set()
+    for name, address in [("sign-in", "/"), *addresses(page)]:
+        shown = signed_out if name == "sign-in" else page
+        shown.goto(address)
         backgrounds = set()
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-            if (width := scroll_width(page)) > NARROW:
+            shown.emulate_media(color_scheme=scheme)
+            backgrounds.add(shown.evaluate("getComputedStyle(document.body).backgroundColor"))
+            if (width := scroll_width(shown)) > NARROW:
                 too_wide.append(f"{name} in {scheme}: {width} pixels")
         assert len(backgrounds) == 2, f"{name} looks the same in light and dark"
-        seen.append(name)
+        seen.add(name)
     assert too_wide == []
-    assert len(seen) == len(set(seen)) > 12
+    assert {"create-backup", "costs", "store", "restore", "copy-job", "collection"} <= seen
 
 
 def test_the_menu_of_a_small_screen_opens_and_leads_on(open_page):
