@@ -35,8 +35,7 @@ class CopyState(TextChoices):
 
 BACKUP_MOVES: dict[str, set[str]] = {
     BackupState.CREATING: {BackupState.AVAILABLE, BackupState.FAILED, BackupState.CANCELED},
-    # A failed or canceled backup may be tried again by the same job's retry.
-    BackupState.FAILED: {BackupState.CREATING, BackupState.DELETED},
+    BackupState.FAILED: {BackupState.DELETED},
     BackupState.CANCELED: {BackupState.DELETED},
     BackupState.AVAILABLE: {BackupState.DELETED},
 }
