@@ -14,6 +14,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from dataplane.milvus_lite import die_with
+
 LEASE_SECONDS = 3
 """Short, so that a lost worker is noticed soon; long enough for a busy machine to renew it every second."""
 
@@ -37,6 +39,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=die_with(os.getpid()),
             )
 
     def __enter__(self) -> Process:
