@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from dataplane.errors import StoreMisconfigured
@@ -11,6 +12,10 @@ from dataplane.errors import StoreMisconfigured
 class ObjectInfo:
     key: str
     size_bytes: int
+    modified_at: datetime | None = None
+    """When the object was last written, by the store's clock, with a zone. None where that is not known."""
+    sha256: str | None = None
+    """Of the stored bytes, as the store itself keeps it. None where it keeps none: folders, and buckets in listings."""
 
 
 class ObjectStore(Protocol):
@@ -23,7 +28,7 @@ class ObjectStore(Protocol):
     """How messages call this store, e.g. `gcp-europe-west3 (file:///...)`. Never holds a secret."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix`, sorted by key.
+        """Every object whose key starts with `prefix`, sorted by key, with its `modified_at`.
 
         Raises, never ends early, when the listing fails: who deletes what is not listed relies on it.
         """

@@ -62,7 +62,7 @@ class BucketStore:
         found: list[ObjectInfo] = []
         try:
             for page in obstore.list(self._store, prefix=folder or None):
-                found += [ObjectInfo(str(meta["path"]), int(meta["size"])) for meta in page]
+                found += [ObjectInfo(str(meta["path"]), int(meta["size"]), meta["last_modified"]) for meta in page]
         except (BaseError, OSError) as error:
             raise self._translated(error, prefix, "list") from error
         return iter(sorted((info for info in found if info.key.startswith(prefix)), key=lambda info: info.key))

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from time import time
@@ -214,4 +215,5 @@ def _files_below(folder: Path, root: Path, prefix: str) -> Iterator[ObjectInfo]:
                 yield from _files_below(path, root, prefix)
         elif key.startswith(prefix):
             with suppress(FileNotFoundError):  # deleted by somebody else between the two system calls
-                yield ObjectInfo(key, entry.stat().st_size)
+                status = entry.stat()
+                yield ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))

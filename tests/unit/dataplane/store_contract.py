@@ -1,19 +1,26 @@
 """The contract of an object store as a class of tests; subclasses bring a `store` fixture with an empty store."""
 
+import hashlib
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dataplane.errors import ObjectMissing, StoreMisconfigured
-from dataplane.stores.base import ObjectInfo, ObjectStore
+from dataplane.stores.base import ObjectStore
 from dataplane.stores.check import check_store
+
+
+def sizes(store: ObjectStore) -> dict[str, int]:
+    return {info.key: info.size_bytes for info in store.list("")}
 
 
 class StoreContract:
     def test_what_was_written_is_read_back(self, store: ObjectStore) -> None:
         content = bytes(range(256)) * 20_000  # 5 MB: more than one piece
-        assert store.write("a/b.bin", content) == ObjectInfo("a/b.bin", len(content))
+        written = store.write("a/b.bin", content)
+        assert (written.key, written.size_bytes) == ("a/b.bin", len(content))
         assert store.read_bytes("a/b.bin") == content
         assert b"".join(store.read("a/b.bin")) == content
 
@@ -25,7 +32,7 @@ class StoreContract:
         store.write("key", b"a longer first version")
         store.write("key", b"second")
         assert store.read_bytes("key") == b"second"
-        assert list(store.list("")) == [ObjectInfo("key", 6)]
+        assert sizes(store) == {"key": 6}
 
     def test_a_listing_is_sorted_and_holds_what_begins_with_the_prefix(self, store: ObjectStore) -> None:
         for key in ("b/2", "b/10", "b-c", "a", "b/1/x", "bb"):
@@ -34,6 +41,19 @@ class StoreContract:
         assert [info.key for info in store.list("b/")] == ["b/1/x", "b/10", "b/2"]
         assert [info.key for info in store.list("b/1")] == ["b/1/x", "b/10"]
         assert list(store.list("none/")) == []
+
+    def test_a_listing_tells_when_each_object_was_last_written(self, store: ObjectStore) -> None:
+        # Clocks of stores are coarse and not ours: within a minute is enough, for they are compared with days.
+        began = datetime.now(UTC) - timedelta(minutes=1)
+        store.write("key", b"x")
+        (info,) = store.list("")
+        assert info.modified_at is not None
+        assert began <= info.modified_at <= datetime.now(UTC) + timedelta(minutes=1)
+
+    def test_a_digest_in_a_listing_is_that_of_the_stored_bytes(self, store: ObjectStore) -> None:
+        store.write("key", b"content")
+        (info,) = store.list("")
+        assert info.sha256 in (None, hashlib.sha256(b"content").hexdigest())
 
     def test_an_object_that_is_not_there_is_proven_missing(self, store: ObjectStore) -> None:
         store.write("folder/other", b"x")
@@ -57,7 +77,7 @@ class StoreContract:
         for key in ("kept", "new"):
             with pytest.raises(RuntimeError, match="went away"):
                 store.write(key, breaks_off())
-        assert list(store.list("")) == [ObjectInfo("kept", 6)]
+        assert sizes(store) == {"kept": 6}
         assert store.read_bytes("kept") == b"before"
 
     def test_readers_see_the_old_or_the_new_object_and_nothing_between(self, store: ObjectStore) -> None:

@@ -18,9 +18,9 @@ from dataplane.errors import (
     StoreUnreachable,
 )
 from dataplane.stores.check import check_store
+from dataplane.stores.faulty import FaultyStore
 from dataplane.stores.local import LocalStore
 from dataplane.stores.memory import MemoryStore
-from tests.unit.dataplane.faulty import FaultyStore
 
 
 def test_a_root_that_is_gone_is_unreachable_and_never_empty(tmp_path: Path) -> None:

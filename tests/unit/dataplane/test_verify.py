@@ -4,10 +4,10 @@ from dataplane import layout
 from dataplane.errors import Stopped, StoreUnreachable
 from dataplane.manifest import Manifest
 from dataplane.stores.base import ObjectStore
+from dataplane.stores.faulty import FaultyStore
 from dataplane.stores.memory import MemoryStore
 from dataplane.verify import VerifyReport, verify_backup
 from tests.unit.dataplane.builders import CLUSTER, chunk_keys, ignore, never, store_backup
-from tests.unit.dataplane.faulty import FaultyStore
 
 CONTENTS = [bytes([number]) * 100 for number in range(10)]
 MANIFEST = layout.manifest_key(CLUSTER, "backup-1")
