@@ -11,14 +11,17 @@ from dataplane.stores.base import ObjectStore
 
 def read_manifest(store: ObjectStore, cluster_id: str, backup_id: str) -> Manifest:
     """The manifest of a backup; BackupMissing when the store proved it absent, ManifestInvalid when it is unsound."""
-    key = layout.manifest_key(cluster_id, backup_id)
     try:
-        data = store.read_bytes(key)
+        return manifest_in(store, layout.manifest_key(cluster_id, backup_id), cluster_id, backup_id)
     except ObjectMissing as error:
         raise BackupMissing(
             f"{store.name} holds no backup {backup_id} of cluster {cluster_id}. Choose another copy or another backup."
         ) from error
-    manifest = from_json(data, source=f"The manifest {key} in {store.name}")
+
+
+def manifest_in(store: ObjectStore, key: str, cluster_id: str, backup_id: str) -> Manifest:
+    """The manifest of this backup that the object `key` must hold: ObjectMissing or ManifestInvalid if it does not."""
+    manifest = from_json(store.read_bytes(key), source=f"The manifest {key} in {store.name}")
     if (manifest.cluster_id, manifest.backup_id) != (cluster_id, backup_id):
         raise ManifestInvalid(
             f"The manifest {key} in {store.name} belongs to backup {manifest.backup_id} "
@@ -64,6 +67,8 @@ def commit(store: ObjectStore, manifest: Manifest, *, may_commit: Callable[[], N
             f"{gone[0]} first; they were probably deleted together with an older backup. Run the job again."
         )
     store.write(layout.readme_key(manifest.cluster_id, manifest.backup_id), readme(manifest).encode())
+    # Of a deletion that was cut short: what is committed now is not to be taken for half deleted.
+    store.delete(layout.tombstone_key(manifest.cluster_id, manifest.backup_id))
     store.sync()
     refuse_if_stale(store, manifest.fence, find_manifest(store, manifest.cluster_id, manifest.backup_id))
     may_commit()

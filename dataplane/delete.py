@@ -1,12 +1,13 @@
 """Deleting a backup from one store, and only what no other backup there needs."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
 from dataplane import layout
-from dataplane.commit import read_manifest, stored_chunks
+from dataplane.commit import manifest_in, stored_chunks
 from dataplane.errors import ManifestInvalid, ObjectMissing, StoreFull
-from dataplane.manifest import from_json
+from dataplane.needed import NeededChunks, remove_chunks
 from dataplane.stores.base import ObjectStore
 
 
@@ -20,28 +21,30 @@ class DeleteReport:
     """Chunks of this backup that stay because other backups of the cluster in this store need them."""
 
 
-def delete_backup(*, cluster_id: str, backup_id: str, store: ObjectStore) -> DeleteReport:
+def delete_backup(
+    *, cluster_id: str, backup_id: str, store: ObjectStore, known_backups: Collection[str] = ()
+) -> DeleteReport:
     """Remove the manifest, then each of its chunks that no other manifest of the cluster names, then the README.
 
-    Everything is read before anything is deleted: when a listing or another manifest cannot be read, the error is
-    raised and nothing is deleted. Safe to run again, also after being cut short: the former manifest is kept as a
-    tombstone until its last chunk is gone. A backup that is not there is fine. When the backup's own manifest is
-    damaged, its chunks are unknown and stay.
+    Everything is read before anything is deleted: when a listing or another manifest cannot be read, or a backup of
+    `known_backups` (ids that the caller knows to be in this store) has no manifest, the error is raised and nothing is
+    deleted. Safe to run again, also after being cut short: the former manifest is kept as a tombstone until its last
+    chunk is gone. A backup that is not there is fine. When the backup's own manifest is damaged, its chunks are unknown
+    and stay until `collect_chunks` finds them unneeded.
     """
     manifest_key = layout.manifest_key(cluster_id, backup_id)
     tombstone_key = layout.tombstone_key(cluster_id, backup_id)
     readme_key = layout.readme_key(cluster_id, backup_id)
-    found = [info.key for info in store.list(layout.backups_prefix(cluster_id))]
+    found = {info.key for info in store.list(layout.backups_prefix(cluster_id))}
     present = stored_chunks(store, cluster_id)
-    needed = {
-        layout.chunk_key(cluster_id, chunk.sha256)
-        for key in found
-        if (other := layout.backup_of_manifest(key)) is not None and other != backup_id
-        for chunk in read_manifest(store, cluster_id, other).chunks
+    own = {
+        key
+        for place in (manifest_key, tombstone_key)
+        for key in _chunks_named_by(store, place, cluster_id, backup_id)
+        if key in present
     }
-    own = _chunks_named_by(store, cluster_id, manifest_key) | _chunks_named_by(store, cluster_id, tombstone_key)
-    unneeded = sorted((own & present.keys()) - needed)
-
+    # With no chunk to remove, other backups need not be asked: so two damaged ones do not hold each other for ever.
+    needed = NeededChunks(store, cluster_id, known_backups=known_backups, leaving=backup_id) if own else None
     if manifest_key in found:
         # A store without room must still let go of what it holds.
         with suppress(StoreFull):
@@ -49,21 +52,25 @@ def delete_backup(*, cluster_id: str, backup_id: str, store: ObjectStore) -> Del
             store.sync()
         store.delete(manifest_key)
         store.sync()  # the manifest is gone for good before the first chunk it names
-    for key in (*unneeded, readme_key):
-        store.delete(key)
+    removed = list(remove_chunks(sorted(own), needed, store, should_stop=_never)) if needed else []
+    store.delete(readme_key)
     store.sync()  # and the last chunk before the tombstone
     store.delete(tombstone_key)
     store.sync()
     return DeleteReport(
-        object_count=len(unneeded) + len({manifest_key, readme_key}.intersection(found)),
-        freed_bytes=sum(present[key] for key in unneeded),
-        kept_chunks=len(own & present.keys() & needed),
+        object_count=len(removed) + len({manifest_key, readme_key} & found),
+        freed_bytes=sum(present[key] for key in removed),
+        kept_chunks=len(own) - len(removed),
     )
 
 
-def _chunks_named_by(store: ObjectStore, cluster_id: str, manifest_key: str) -> set[str]:
+def _never() -> bool:
+    return False
+
+
+def _chunks_named_by(store: ObjectStore, key: str, cluster_id: str, backup_id: str) -> set[str]:
     try:
-        manifest = from_json(store.read_bytes(manifest_key))
+        manifest = manifest_in(store, key, cluster_id, backup_id)
     except (ObjectMissing, ManifestInvalid):
         return set()
     return {layout.chunk_key(cluster_id, chunk.sha256) for chunk in manifest.chunks}

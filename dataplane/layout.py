@@ -10,6 +10,7 @@ import re
 from dataplane.errors import ManifestInvalid
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_CHUNK = re.compile(r"clusters/[^/]+/chunks/([0-9a-f]{2})/(\1[0-9a-f]{62})\.parquet")
 _MANIFEST = re.compile(r"clusters/[^/]+/backups/([^/]+)/manifest\.json")
 
 
@@ -41,6 +42,12 @@ def backup_of_manifest(key: str) -> str | None:
     """The backup id when `key` is a manifest's key."""
     match = _MANIFEST.fullmatch(key)
     return match[1] if match else None
+
+
+def digest_of_chunk(key: str) -> str | None:
+    """The SHA-256 in the name when `key` is a chunk's key; None for whatever else lies among the chunks."""
+    match = _CHUNK.fullmatch(key)
+    return match[2] if match else None
 
 
 def checked_id(value: str) -> str:

@@ -17,6 +17,7 @@ from dataplane.errors import (
 from dataplane.manifest import LineageStep, to_json
 from dataplane.progress import Progress
 from dataplane.stores.base import ObjectStore
+from dataplane.stores.faulty import FaultyStore
 from dataplane.stores.memory import MemoryStore
 from tests.unit.dataplane.builders import (
     CLUSTER,
@@ -30,7 +31,6 @@ from tests.unit.dataplane.builders import (
     never,
     store_backup,
 )
-from tests.unit.dataplane.faulty import FaultyStore
 
 CONTENTS = [bytes([number]) * (number + 1) for number in range(12)]
 TOTAL_BYTES = sum(map(len, CONTENTS))
@@ -67,6 +67,13 @@ def test_a_copy_of_a_copy_keeps_the_whole_way() -> None:
         LineageStep("gcp-us-west1", "gcp-europe-west3"),
         LineageStep("gcp-europe-west3", "gcp-europe-west4"),
     )
+
+
+def test_a_new_copy_ends_the_deletion_of_a_former_one_that_was_cut_short() -> None:
+    source, target = source_with_backup(), MemoryStore()
+    target.write(layout.tombstone_key(CLUSTER, "backup-1"), source.read_bytes(MANIFEST))
+    copy(source, target)
+    assert all_keys(target) == all_keys(source)
 
 
 def test_copying_again_sends_nothing() -> None:

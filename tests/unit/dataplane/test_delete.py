@@ -3,9 +3,9 @@ import pytest
 from dataplane import layout
 from dataplane.delete import delete_backup
 from dataplane.errors import ManifestInvalid, StoreFull, StoreUnreachable
+from dataplane.stores.faulty import FaultyStore
 from dataplane.stores.memory import MemoryStore
 from tests.unit.dataplane.builders import CLUSTER, all_keys, chunk_keys, store_backup
-from tests.unit.dataplane.faulty import FaultyStore
 
 
 def two_backups() -> MemoryStore:
@@ -88,6 +88,44 @@ def test_a_damaged_manifest_of_another_backup_deletes_nothing() -> None:
     assert all_keys(store) == before
 
 
+def test_two_damaged_backups_do_not_keep_each_other_from_being_deleted() -> None:
+    store = two_backups()
+    for backup_id in ("one", "two"):
+        store.write(layout.manifest_key(CLUSTER, backup_id), b"{}")
+    for backup_id in ("one", "two"):
+        delete_backup(cluster_id=CLUSTER, backup_id=backup_id, store=store)
+    assert all_keys(store) == [info.key for info in store.list(layout.chunks_prefix(CLUSTER))]
+
+
+def test_a_known_backup_without_a_manifest_keeps_chunks_it_may_share_from_being_deleted() -> None:
+    store = two_backups()
+    store.delete(layout.manifest_key(CLUSTER, "two"))
+    before = all_keys(store)
+    with pytest.raises(ManifestInvalid, match=layout.manifest_key(CLUSTER, "two")):
+        delete_backup(cluster_id=CLUSTER, backup_id="one", store=store, known_backups=["one", "two"])
+    assert all_keys(store) == before
+
+
+def test_a_chunk_shared_by_a_backup_that_is_committed_meanwhile_stays() -> None:
+    store = two_backups()
+
+    def commit_third(verb: str, key: str, number: int) -> bool:
+        if (verb, key) == ("delete", layout.manifest_key(CLUSTER, "one")):
+            store_backup(store, [b"only one"], backup_id="three")
+        return False
+
+    delete_backup(cluster_id=CLUSTER, backup_id="one", store=FaultyStore(store, commit_third))
+    assert contents(store) == [b"only one", b"only two", b"shared"]
+
+
+def test_a_manifest_that_belongs_to_another_backup_takes_none_of_its_chunks_along() -> None:
+    store = two_backups()
+    of_two = store.read_bytes(layout.manifest_key(CLUSTER, "two"))
+    store.write(layout.manifest_key(CLUSTER, "one"), of_two)
+    delete_backup(cluster_id=CLUSTER, backup_id="one", store=store)
+    assert contents(store) == [b"only one", b"only two", b"shared"]
+
+
 def test_a_backup_whose_own_manifest_is_damaged_can_be_deleted_and_leaves_its_chunks() -> None:
     store = two_backups()
     store.write(layout.manifest_key(CLUSTER, "one"), b"{}")
@@ -117,7 +155,8 @@ def test_the_manifest_is_gone_for_good_before_the_first_chunk_goes() -> None:
     delete_backup(cluster_id=CLUSTER, backup_id="one", store=store)
     first, second = [place for place, (verb, _) in enumerate(store.calls) if verb == "delete"][:2]
     assert store.calls[first] == ("delete", layout.manifest_key(CLUSTER, "one"))
-    assert store.calls[first + 1 : second] == [("sync", "")]
+    assert store.calls[first + 1] == ("sync", "")
+    assert "/chunks/" in store.calls[second][1]
 
 
 def test_a_full_store_can_still_be_emptied() -> None:
