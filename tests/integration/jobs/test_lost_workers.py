@@ -1,4 +1,4 @@
-"""Jobs carried out by worker processes: the whole path from a real database, and workers lost half-way."""
+"""Worker processes that are killed, frozen or stopped in the middle of copies."""
 
 from __future__ import annotations
 
@@ -12,25 +12,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts.privileges import ProjectRole
 from backups.models import Backup, Copy
-from backups.states import BackupState, CopyState
-from clusters.models import Cluster
+from backups.states import CopyState
 from dataplane import layout
 from dataplane.commit import read_manifest
-from dataplane.manifest import IndexEntry
-from dataplane.milvus import Cluster as MilvusCluster
-from dataplane.milvus import ClusterEndpoint, CollectionRef
-from dataplane.milvus_lite import MilvusLiteServer
-from dataplane.progress import Progress
-from dataplane.stores.local import LocalStore
-from dataplane.verify import verify_backup
 from jobs.models import Job, JobEvent
-from jobs.services import request_backup
 from jobs.states import JobState, JobType
-from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_cluster, make_project, make_stores, make_user, region
+from tests.builders import FRANKFURT, OREGON, VIRGINIA
+from tests.integration.jobs.evidence import copies_by_region, is_sound
 from tests.integration.jobs.processes import Process, wait_until
-from tests.unit.dataplane.builders import make_field, make_schema
 from tests.unit.jobs.world import folder, make_stored_backup
 
 pytestmark = [
@@ -38,41 +28,8 @@ pytestmark = [
     pytest.mark.usefixtures("committed"),
 ]
 
-DOCS = CollectionRef("default", "docs")
-DIMENSION = 16
 # Enough that nobody finishes before the test has looked: so many files, each flushed to disk, for each region.
 CHUNK_COUNT, CHUNK_BYTES = 800, 16_384
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Milvus Lite server with 500 documents."""
-    with MilvusLiteServer(tmp_path_factory.mktemp("milvus")) as server:
-        with MilvusCluster(ClusterEndpoint(uri=server.uri)) as cluster:
-            schema = make_schema(
-                make_field("text", "VARCHAR", params={"max_length": 100}),
-                make_field("vector", "FLOAT_VECTOR", params={"dim": DIMENSION}),
-            )
-            cluster.create(DOCS, schema, shards=1, consistency_level="", properties={})
-            random = Random(7)
-            rows = [
-                {"id": number, "text": f"document {number}", "vector": [random.random() for _ in range(DIMENSION)]}
-                for number in range(500)
-            ]
-            cluster.insert(DOCS, rows, partition="_default")
-            cluster.flush(DOCS)
-            cluster.create_index(DOCS, IndexEntry("vector", "vector", "AUTOINDEX", "COSINE", {}))
-        yield server.uri
-
-
-@pytest.fixture
-def worker_log(tmp_path: Path) -> Iterator[Path]:
-    """Where the processes of a test write; shown when it fails."""
-    logs = tmp_path / "log"
-    logs.mkdir()
-    yield logs
-    for path in sorted(logs.iterdir()):
-        print(f"--- {path.name}\n{path.read_text(errors='replace')}")  # noqa: T201 - pytest shows it on failure
 
 
 @pytest.fixture
@@ -80,48 +37,6 @@ def scheduler(committed: None, worker_log: Path) -> Iterator[Process]:
     """Gives the jobs of silent workers to the others, as on the site."""
     with Process("run_scheduler", worker_log / "scheduler.log") as process:
         yield process
-
-
-def copies_by_region(backup: Backup) -> dict[str, str]:
-    return dict(backup.copies.values_list("region", "state"))
-
-
-def is_sound(store: LocalStore, cluster: Cluster, backup: Backup) -> bool:
-    def ignore(progress: Progress) -> None:
-        """Nobody watches."""
-
-    report = verify_backup(
-        cluster_id=cluster.code,
-        backup_id=backup.code,
-        store=store,
-        on_progress=ignore,
-        should_stop=lambda: False,
-    )
-    return report.is_sound
-
-
-def test_the_whole_path_from_a_real_database_to_three_available_copies(endpoint, stores_root, worker_log):
-    project = make_project()
-    make_stores(project.organization, OREGON, VIRGINIA, FRANKFURT, root=stores_root)
-    cluster = make_cluster(project, endpoint=endpoint)
-    admin = make_user(project=project, role=ProjectRole.ADMIN)
-    original = request_backup(user=admin, cluster=cluster, regions=[region(VIRGINIA), region(FRANKFURT)])
-    with Process("run_worker", worker_log / "worker.log") as worker:
-        wait_until(lambda: Job.objects.exists() and not Job.objects.active().exists(), "every job has ended", worker)
-        assert worker.stop() == 0
-    assert list(Job.objects.order_by("pk").values_list("type", "state", "attempt")) == [
-        (JobType.BACKUP, JobState.SUCCESSFUL, 1),
-        (JobType.COPY, JobState.SUCCESSFUL, 1),
-        (JobType.COPY, JobState.SUCCESSFUL, 1),
-    ]
-    backup = Backup.objects.get()
-    assert (backup.state, backup.row_count) == (BackupState.AVAILABLE, 500)
-    assert copies_by_region(backup) == dict.fromkeys([OREGON, VIRGINIA, FRANKFURT], CopyState.AVAILABLE)
-    assert [(row.database, row.name, row.row_count) for row in backup.collections.all()] == [("default", "docs", 500)]
-    # R6: no copy began before the original had ended.
-    ended = Job.objects.get(pk=original.pk).finished_at
-    assert Job.objects.filter(type=JobType.COPY, started_at__gt=ended).count() == 2
-    assert all(is_sound(folder(stores_root, code), cluster, backup) for code in (OREGON, VIRGINIA, FRANKFURT))
 
 
 def make_large_backup(stores_root: Path) -> Backup:
