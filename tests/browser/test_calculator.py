@@ -13,7 +13,7 @@ def type_the_example(page: Page) -> None:
     page.get_by_label("Region of the cluster").select_option("gcp-us-west1")
     page.get_by_label("Backup size in GB").fill("20")
     page.get_by_label("Kept for").fill("1")
-    page.get_by_label("Unit").select_option("months")
+    page.get_by_label("Unit", exact=True).select_option("months")
     for region in ("gcp-us-east4", "gcp-europe-west3"):
         page.locator(f"input[name=targets][value={region}]").check()
 
@@ -53,6 +53,6 @@ def test_the_example_works_without_javascript(open_page, unit):
     type_the_example(page)
     if unit == "days":
         page.get_by_label("Kept for").fill("30")
-        page.get_by_label("Unit").select_option("days")
+        page.get_by_label("Unit", exact=True).select_option("days")
     page.get_by_role("button", name="Calculate").click()
     expect_the_amounts(page)
