@@ -67,15 +67,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def signed_in(browser: Browser, site: RunningSite) -> Callable[[str], StorageState]:
     """Gives the cookies of a role; each role signs in through the form once."""
 
-    @cache
-    def sign_in(role: str) -> StorageState:
-        context = browser.new_context(base_url=site.url)
-        walk.sign_in(context.new_page(), site.users[role])
-        state = context.storage_state()
-        context.close()
-        return state
-
-    return sign_in
+    return cache(lambda role: walk.cookies_of(browser, site.url, site.users[role]))
 
 
 class OpenPage(Protocol):

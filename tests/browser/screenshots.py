@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import walk
 from tests.browser.addresses import addresses
-from tests.browser.chromium import HEIGHT, NARROW, WAIT_MILLISECONDS, WIDE, launch
+from tests.browser.chromium import HEIGHT, NARROW, WAIT_MILLISECONDS, WIDE, launch, scroll_width
 from tests.parts import HOW_TO_GET_CHROMIUM, find_chromium
 from tests.site import ROOT, RunningSite
 
@@ -87,7 +87,7 @@ def take_all(context: BrowserContext, width: int) -> list[str]:
             page.emulate_media(color_scheme=scheme)
             settle(page)
             page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True, animations="disabled")
-        if page.evaluate("document.scrollingElement.scrollWidth") > width:
+        if scroll_width(page) > width:
             too_wide.append(f"{name} at {width}")
     return too_wide
 
@@ -116,14 +116,6 @@ def take_for_readme(context: BrowserContext) -> None:
         page.screenshot(path=README_PICTURES / f"{name}.png", animations="disabled")
 
 
-def sign_in(browser: Browser, url: str, user: Mapping[str, str]) -> StorageState:
-    context = browser.new_context(base_url=url)
-    walk.sign_in(context.new_page(), user)
-    state = context.storage_state()
-    context.close()
-    return state
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Takes a picture of every page.")
     parser.add_argument("--readme", action="store_true", help="also make the pictures of the README")
@@ -135,7 +127,7 @@ def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     expect.set_options(timeout=WAIT_MILLISECONDS)
     with some_site() as (url, user), sync_playwright() as playwright, launch(playwright, chromium) as browser:
-        state = sign_in(browser, url, user)
+        state = walk.cookies_of(browser, url, user)
         context = browser.new_context(base_url=url, storage_state=state, color_scheme="light")
         context.set_default_timeout(WAIT_MILLISECONDS)
         if "SITE_URL" not in os.environ:

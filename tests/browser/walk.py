@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 FINAL_STATES = {"successful", "failed", "crashed", "canceled"}
 Hit = tuple[str, ...]
@@ -17,6 +17,15 @@ def sign_in(page: Page, user: Mapping[str, str]) -> None:
     page.get_by_label("Password").fill(user["password"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+
+
+def cookies_of(browser: Browser, url: str, user: Mapping[str, str]) -> StorageState:
+    """What a context needs to be signed in as somebody, from one sign-in through the form."""
+    context = browser.new_context(base_url=url)
+    sign_in(context.new_page(), user)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 def open_home(page: Page) -> None:
