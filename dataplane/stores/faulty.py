@@ -22,7 +22,7 @@ def _told_to_fail() -> Exception:
     return StoreUnreachable("The store was told to fail.")
 
 
-def _as_stored(key: str, data: bytes) -> bytes:
+def _as_it_is(key: str, data: bytes) -> bytes:
     return data
 
 
@@ -32,7 +32,8 @@ class FaultyStore:
     `fails(verb, key, number)` is asked at every call; `number` counts the calls of that verb from 1, `key` is the
     prefix of a listing and empty for a sync. Where it is true, `error()` is raised: before `inner` is asked, or with
     `acts_first` after it has done the work, as when only the answer is lost. `reads(key, data)` is what a read returns
-    of the object that holds `data`: a disk that lies. `calls` keeps every call in order.
+    of the object that holds `data`, `writes(key, data)` what a write stores of it: a disk that lies. Together with
+    `acts_first`, a write that keeps only half is one that was torn. `calls` keeps every call in order.
     """
 
     def __init__(
@@ -42,7 +43,8 @@ class FaultyStore:
         error: Callable[[], Exception] = _told_to_fail,
         *,
         acts_first: bool = False,
-        reads: Callable[[str, bytes], bytes] = _as_stored,
+        reads: Callable[[str, bytes], bytes] = _as_it_is,
+        writes: Callable[[str, bytes], bytes] = _as_it_is,
     ) -> None:
         self.inner = inner
         self.name = f"faulty {inner.name}"
@@ -51,6 +53,7 @@ class FaultyStore:
         self._error = error
         self._acts_first = acts_first
         self._reads = reads
+        self._writes = writes
         self._counts: Counter[Verb] = Counter()
         self._lock = Lock()
 
@@ -64,7 +67,8 @@ class FaultyStore:
         return self._call("read", key, lambda: self._reads(key, self.inner.read_bytes(key)))
 
     def write(self, key: str, data: bytes | Iterable[bytes]) -> ObjectInfo:
-        return self._call("write", key, lambda: self.inner.write(key, data))
+        whole = data if isinstance(data, bytes) else b"".join(data)
+        return self._call("write", key, lambda: self.inner.write(key, self._writes(key, whole)))
 
     def delete(self, key: str) -> None:
         self._call("delete", key, lambda: self.inner.delete(key))
