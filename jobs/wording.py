@@ -19,10 +19,12 @@ def describe_job(job_type: str, *, city: str, cluster: str) -> str:
 
 
 def describe_duration(duration: timedelta | None) -> str:
-    """ "3 s", "4 min 12 s", "2 h 5 min"; a dash for something that has not begun."""
+    """ "under 1 s", "3 s", "4 min 12 s", "2 h 5 min"; a dash for something that has not begun."""
     if duration is None:
         return "–"
     seconds = max(0, round(duration.total_seconds()))
+    if seconds < 1:
+        return "under 1 s"
     if seconds < 60:
         return f"{seconds} s"
     minutes, seconds = divmod(seconds, 60)

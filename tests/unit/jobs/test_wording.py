@@ -11,8 +11,8 @@ from jobs.wording import describe_duration, describe_progress
     ("seconds", "expected"),
     [
         (None, "–"),
-        (0, "0 s"),
-        (-5, "0 s"),
+        (0, "under 1 s"),
+        (-5, "under 1 s"),
         (59.4, "59 s"),
         (59.6, "1 min 0 s"),
         (252, "4 min 12 s"),
