@@ -13,6 +13,7 @@ from jobs.wording import describe_duration, describe_progress
         (None, "–"),
         (0, "under 1 s"),
         (-5, "under 1 s"),
+        (3, "3 s"),
         (59.4, "59 s"),
         (59.6, "1 min 0 s"),
         (252, "4 min 12 s"),
