@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -19,6 +19,9 @@ MANIFEST = layout.manifest_key(CLUSTER, "one")
 OTHER_MANIFEST = layout.manifest_key(CLUSTER, "two")
 README = layout.readme_key(CLUSTER, "one")
 CHUNKS = chunk_keys_of("one")
+
+Path = tuple[str | int, ...]
+"""The way to a value in a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def _bit_flips() -> Iterator[Damage]:
     }
     for key, bits in places.items():
         for bit in bits:
-            yield _damage("bit flip", f"{_short(key)} bit {bit}", key, lambda s, k=key, b=bit: flip_bit(s, k, b))
+            yield _damage("bit flip", f"{_short(key)} bit {bit}", key, partial(flip_bit, key=key, bit=bit))
 
 
 def _truncations() -> Iterator[Damage]:
@@ -58,28 +61,28 @@ def _truncations() -> Iterator[Damage]:
             if key == MANIFEST and kept == -1:
                 continue  # the last byte is a line break: without it the JSON is the same
             kind = "torn manifest" if key == MANIFEST else "truncation"
-            yield _damage(kind, f"{_short(key)} at {kept}", key, lambda s, k=key, n=kept: truncate(s, k, n))
+            yield _damage(kind, f"{_short(key)} at {kept}", key, partial(truncate, key=key, size_bytes=kept))
 
 
 def _missing() -> Iterator[Damage]:
     for key in (*CHUNKS, MANIFEST, README):
-        yield _damage("missing", _short(key), key, lambda s, k=key: s.delete(k))
+        yield _damage("missing", _short(key), key, partial(_delete, key=key))
 
 
 def _swapped() -> Iterator[Damage]:
     for first, second in combinations((*CHUNKS, MANIFEST), 2):
         name = f"{_short(first)} and {_short(second)}"
-        yield Damage("swapped", name, lambda s, a=first, b=second: swap(s, a, b), _first_seen(first, second))
-    yield Damage("swapped", "manifest and README", lambda s: swap(s, MANIFEST, README), (MANIFEST,))
-    yield Damage("swapped", "manifests of two backups", lambda s: swap(s, MANIFEST, OTHER_MANIFEST), (MANIFEST,))
+        yield Damage("swapped", name, partial(swap, first=first, second=second), _first_seen(first, second))
+    yield Damage("swapped", "manifest and README", partial(swap, first=MANIFEST, second=README), (MANIFEST,))
+    yield Damage(
+        "swapped", "manifests of two backups", partial(swap, first=MANIFEST, second=OTHER_MANIFEST), (MANIFEST,)
+    )
 
 
 def _longer() -> Iterator[Damage]:
     for key in (*CHUNKS, MANIFEST, README):
         for more in (b"\0", b"x" * 500):
-            yield _damage(
-                "longer", f"{_short(key)} by {len(more)}", key, lambda s, k=key, m=more: s.write(k, s.read_bytes(k) + m)
-            )
+            yield _damage("longer", f"{_short(key)} by {len(more)}", key, partial(_append, key=key, more=more))
 
 
 def _extra() -> Iterator[Damage]:
@@ -93,7 +96,7 @@ def _extra() -> Iterator[Damage]:
         "clusters/in02-other/backups/one/manifest.json",
         "lost+found/x",
     ):
-        yield Damage("extra", key, lambda s, k=key: _write(s, k, b"nobody asked for this"), ())
+        yield Damage("extra", key, partial(_write, key=key, data=b"nobody asked for this"), ())
 
 
 def _foreign_manifests() -> Iterator[Damage]:
@@ -113,8 +116,8 @@ def _wrong_schemas() -> Iterator[Damage]:
         yield _manifest("wrong schema", f"other type at {place}", _sealed(_with(_body(), path, _other_type(value))))
         if isinstance(path[-1], str) and path[-2:-1] not in (("params",), ("properties",), ("software",)):
             yield _manifest("wrong schema", f"without {place}", _sealed(_without(_body(), path)))
-    first = ("collections", 0, "chunks", 0)
-    for where, wrong in (
+    first: Path = ("collections", 0, "chunks", 0)
+    semantic: tuple[tuple[Path, object], ...] = (
         ((*first, "sha256"), "../../../etc/passwd"),
         ((*first, "row_count"), 0),
         ((*first, "row_count"), 11),
@@ -123,9 +126,11 @@ def _wrong_schemas() -> Iterator[Damage]:
         (("collections", 0, "shards"), 0),
         (("collections", 0, "name"), "images"),
         (("created_at",), "yesterday"),
-    ):
+    )
+    for where, wrong in semantic:
         yield _manifest("wrong schema", f"{wrong} at {where[-1]}", _sealed(_with(_body(), where, wrong)))
-    for where in ((), ("collections", 0), ("collections", 0, "schema"), first, ("lineage", 0)):
+    objects: tuple[Path, ...] = ((), ("collections", 0), ("collections", 0, "schema"), first, ("lineage", 0))
+    for where in objects:
         path = (*where, "surprise")
         yield _manifest("wrong schema", f"unknown key in {where}", _sealed(_with(_body(), path, 1)))
 
@@ -135,11 +140,19 @@ def _damage(kind: str, name: str, key: str, inflict: Callable[[ObjectStore], Non
 
 
 def _manifest(kind: str, name: str, data: bytes) -> Damage:
-    return Damage(kind, name, lambda s: _write(s, MANIFEST, data), (MANIFEST,))
+    return Damage(kind, name, partial(_write, key=MANIFEST, data=data), (MANIFEST,))
 
 
 def _write(store: ObjectStore, key: str, data: bytes) -> None:
     store.write(key, data)
+
+
+def _append(store: ObjectStore, key: str, more: bytes) -> None:
+    store.write(key, store.read_bytes(key) + more)
+
+
+def _delete(store: ObjectStore, key: str) -> None:
+    store.delete(key)
 
 
 def _first_seen(*keys: str) -> tuple[str, ...]:
@@ -167,7 +180,7 @@ def _sealed(body: dict[str, Any]) -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
-def _places(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def _places(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """Every place below `value` with what stands there; of a list only the first item, the others are alike."""
     below = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
     for key, item in below:
@@ -179,19 +192,19 @@ def _other_type(value: Any) -> Any:
     return "text" if isinstance(value, dict | list) else [value]
 
 
-def _with(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+def _with(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     changed = deepcopy(body)
     _at(changed, path[:-1])[path[-1]] = value
     return changed
 
 
-def _without(body: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
+def _without(body: dict[str, Any], path: Path) -> dict[str, Any]:
     changed = deepcopy(body)
     del _at(changed, path[:-1])[path[-1]]
     return changed
 
 
-def _at(value: Any, path: tuple[str | int, ...]) -> Any:
+def _at(value: Any, path: Path) -> Any:
     for key in path:
         value = value[key]
     return value
