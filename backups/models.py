@@ -6,7 +6,7 @@ from accounts.models import Project, User
 from clusters.models import Cluster, Region, Store
 
 from .querysets import BackupQuerySet, CopyQuerySet
-from .states import BackupState, CopyState, Origin, Scope
+from .states import MAY_BE_MADE_AGAIN, BackupState, CopyState, Origin, Scope
 
 
 class Backup(models.Model):
@@ -121,3 +121,7 @@ class Copy(models.Model):
     @property
     def is_restorable(self) -> bool:
         return self.state == CopyState.AVAILABLE
+
+    @property
+    def may_be_made_again(self) -> bool:
+        return not self.is_original and self.state in MAY_BE_MADE_AGAIN

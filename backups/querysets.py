@@ -5,7 +5,7 @@ QuerySets take `Any` for their model: named, the model would be looked up before
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Prefetch
@@ -15,6 +15,9 @@ from accounts.models import User
 from accounts.privileges import Privilege
 
 from .states import BackupState, CopyState
+
+if TYPE_CHECKING:
+    from backups.models import Copy
 
 
 class BackupQuerySet(models.QuerySet[Any]):
@@ -39,6 +42,10 @@ class CopyQuerySet(models.QuerySet[Any]):
     def available(self) -> CopyQuerySet:
         """Copies that were proven and can be restored from."""
         return self.filter(state=CopyState.AVAILABLE)
+
+    def best_source(self) -> Copy | None:
+        """The available copy to copy from: the original, else the one proven last."""
+        return self.available().select_related("store").order_by("-is_original", "-verified_at").first()
 
     def planned(self) -> CopyQuerySet:
         return self.filter(state=CopyState.PLANNED)

@@ -149,6 +149,15 @@ def complete_copy(copy: Copy, *, size_bytes: int) -> None:
 
 
 @transaction.atomic
+def record_damage(copy: Copy, *, reason: str) -> None:
+    """What was thought available gave back wrong bytes: nobody shall rely on it until it was made again."""
+    copy.refresh_from_db()
+    # Several readers may find the same damage; one that is already marked or being deleted needs no mark.
+    if copy.state == CopyState.AVAILABLE:
+        move_copy(copy, CopyState.DAMAGED, reason=reason[:1000])
+
+
+@transaction.atomic
 def abandon_planned_copies(backup: Backup, *, reason: str) -> list[Copy]:
     """End every copy that still waits for the original; returns them (R6)."""
     waiting = list(backup.copies.planned().select_related("region"))

@@ -44,11 +44,11 @@ _BROKEN = {CopyState.FAILED, CopyState.CANCELED}
 COPY_MOVES: dict[str, set[str]] = {
     CopyState.PLANNED: {CopyState.TRANSFERRING, *_BROKEN},
     CopyState.TRANSFERRING: {CopyState.VERIFYING, *_BROKEN},
-    CopyState.VERIFYING: {CopyState.AVAILABLE, CopyState.TRANSFERRING, CopyState.DAMAGED, *_BROKEN},
+    CopyState.VERIFYING: {CopyState.AVAILABLE, CopyState.TRANSFERRING, *_BROKEN},
     CopyState.AVAILABLE: {CopyState.DAMAGED, CopyState.DELETING},
-    CopyState.DAMAGED: {CopyState.TRANSFERRING, CopyState.DELETING},
-    CopyState.FAILED: {CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.DELETING},
-    CopyState.CANCELED: {CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.DELETING},
+    CopyState.DAMAGED: {CopyState.PLANNED, CopyState.DELETING},
+    CopyState.FAILED: {CopyState.PLANNED, CopyState.DELETING},
+    CopyState.CANCELED: {CopyState.PLANNED, CopyState.DELETING},
     CopyState.DELETING: {CopyState.DELETED},
 }
 
@@ -56,6 +56,8 @@ COPY_MOVES: dict[str, set[str]] = {
 HOLDS_BYTES = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED, CopyState.DELETING})
 
 
+# What a person may ask to be copied once more.
+MAY_BE_MADE_AGAIN = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DAMAGED})
 # On its way to another state without anybody's help.
 UNSETTLED = frozenset({CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.VERIFYING, CopyState.DELETING})
 

@@ -12,7 +12,7 @@ from accounts.models import Project, User
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
 from backups.services import move_copy, plan_backup
-from backups.states import BackupState, CopyState, Origin
+from backups.states import MAY_BE_MADE_AGAIN, CopyState, Origin
 from clusters.models import Cluster, Region
 from clusters.rules import why_not_backed_up
 from clusters.services import add_embedded_cluster
@@ -151,17 +151,18 @@ def cancel_job(*, user: User, job: Job) -> None:
 
 
 @transaction.atomic
-def retry_copy(*, user: User, job: Job) -> Job:
-    """Try one failed or canceled copy again, without touching the others; returns the new job."""
-    require(user, Privilege.BACKUP_MANAGE, job.project)
-    if job.type != JobType.COPY or job.copy.state not in {CopyState.FAILED, CopyState.CANCELED}:
-        raise JobRefused("Only a failed or canceled copy can be tried again.")
-    backup = job.backup
-    if backup.state != BackupState.AVAILABLE:
-        raise JobRefused("The original backup is not available, so there is nothing to copy.")
-    move_copy(job.copy, CopyState.PLANNED, reason="")
+def retry_copy(*, user: User, copy: Copy) -> Job:
+    """Make one failed, canceled or damaged copy again, without touching the others; returns the new job."""
+    backup = copy.backup
+    require(user, Privilege.BACKUP_MANAGE, backup.project)
+    if copy.is_original or copy.state not in MAY_BE_MADE_AGAIN:
+        raise JobRefused("Only a failed, canceled or damaged copy can be made again.")
+    if not backup.copies.available().exists():
+        raise JobRefused("No copy of this backup is available, so there is nothing to copy from.")
+    move_copy(copy, CopyState.PLANNED, reason="")
+    original = backup.jobs.filter(type=JobType.BACKUP).order_by("pk").last()
     try:
         with transaction.atomic():
-            return create_job(JobType.COPY, copy=job.copy, origin=job.origin, created_by=user, parent=job.parent or job)
+            return create_job(JobType.COPY, copy=copy, origin=copy.origin, created_by=user, parent=original)
     except IntegrityError as clash:
-        raise JobRefused("This copy is already being tried again.") from clash
+        raise JobRefused("This copy is already being made again.") from clash

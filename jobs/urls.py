@@ -10,12 +10,12 @@ _jobs = [
     path("<slug:code>/", views.job_detail, name="job-detail"),
     path("<slug:code>/progress/", views.job_progress, name="job-progress"),
     path("<slug:code>/cancel/", views.job_cancel, name="job-cancel"),
-    path("<slug:code>/retry/", views.job_retry, name="job-retry"),
 ]
 urlpatterns = [
     path("jobs/", include(_jobs)),
     path("clusters/<slug:code>/backups/new/", backup_views.backup_create, name="backup-create"),
     path("clusters/<slug:code>/backups/quote/", backup_views.backup_quote, name="backup-quote"),
+    path("backups/<slug:code>/copies/<slug:region>/retry/", views.copy_retry, name="copy-retry"),
     path("backups/<slug:code>/restore/", restore_views.restore_create, name="restore-create"),
     path("backups/<slug:code>/delete/", restore_views.backup_delete, name="backup-delete"),
 ]

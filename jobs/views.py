@@ -9,12 +9,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import find, has
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
+from backups.models import Backup
 
 from . import services
 from .errors import JobRefused
@@ -73,7 +74,7 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
         "events": job.events.select_related("by"),
         "copies": job.children.for_row().order_by("pk"),
         "may_cancel": may_manage and job.is_cancelable,
-        "may_retry": may_manage and job.type == JobType.COPY and job.copy.state in {"failed", "canceled"},
+        "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,
     }
 
 
@@ -105,12 +106,16 @@ def job_cancel(request: HtmxHttpRequest, code: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def job_retry(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    job = _find_job(request, code)
+def copy_retry(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse:
+    """Make one copy of a backup again that failed, was canceled or is damaged."""
+    backup = find(Backup.objects.existing(), request.user, Privilege.BACKUP_MANAGE, code=code)
+    copy = get_object_or_404(
+        backup.copies.select_related("backup__project", "backup__cluster", "region"), region=region
+    )
     try:
-        again = services.retry_copy(user=request.user, job=job)
+        again = services.retry_copy(user=request.user, copy=copy)
     except JobRefused as refusal:
         messages.error(request, str(refusal))
-        return redirect(job)
-    messages.success(request, f"The copy to {again.target_region} is being tried again.")
+        return redirect(backup)
+    messages.success(request, f"The copy to {copy.region} is being made again.")
     return redirect(again)

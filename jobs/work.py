@@ -8,13 +8,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from backups.models import Copy
-from backups.services import move_copy, record_contents
+from backups.services import move_copy, record_contents, record_damage
 from backups.states import CopyState
 from clusters.live import endpoint_of
 from dataplane.backup import BackupPlan, take_backup
 from dataplane.copy import CopyPlan, copy_backup
 from dataplane.delete import delete_backup
-from dataplane.errors import DataPlaneError
+from dataplane.errors import BackupDamaged, DataPlaneError
 from dataplane.milvus import CollectionRef
 from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
 from dataplane.verify import verify_backup
@@ -28,6 +28,16 @@ from .states import JobState, JobType
 
 # New clusters are Milvus Lite databases, so there is no db_admin whose password R5 would have us make and show.
 NO_USERS = "The new cluster is a Milvus Lite database, which keeps no users: there is no db_admin password."
+
+
+class NothingToCopyFrom(DataPlaneError):
+    """Every copy of the backup was damaged or deleted before this one could be made."""
+
+
+class DamagedAtSource(DataPlaneError):
+    """The copy that was to be read is damaged and marked so; the next attempt reads from another one, if there is."""
+
+    retryable = True
 
 
 class DamagedOnArrival(DataPlaneError):
@@ -75,22 +85,28 @@ def _carry_out_backup(job: Job, hold: Hold) -> None:
 
 def _carry_out_copy(job: Job, hold: Hold) -> None:
     copy, backup = job.copy, job.backup
-    original = backup.copies.select_related("store").get(is_original=True)
+    source = backup.copies.best_source()
+    if source is None:
+        raise NothingToCopyFrom(f"No copy of {backup.name} is available any more, so there is nothing to copy from.")
     _begin_transfer(copy)
-    report = copy_backup(
-        CopyPlan(
-            cluster_id=backup.cluster.code,
-            backup_id=backup.code,
-            source_region=original.region_id,
-            target_region=copy.region_id,
-            fence=job.fence,
-        ),
-        source=original.store.open(),
-        target=copy.store.open(),
-        on_progress=hold.on_progress,
-        should_stop=hold.should_stop,
-        may_commit=hold.may_commit,
-    )
+    try:
+        report = copy_backup(
+            CopyPlan(
+                cluster_id=backup.cluster.code,
+                backup_id=backup.code,
+                source_region=source.region_id,
+                target_region=copy.region_id,
+                fence=job.fence,
+            ),
+            source=source.store.open(),
+            target=copy.store.open(),
+            on_progress=hold.on_progress,
+            should_stop=hold.should_stop,
+            may_commit=hold.may_commit,
+        )
+    except BackupDamaged as damage:
+        record_damage(source, reason=str(damage))
+        raise DamagedAtSource(str(damage)) from damage
     move_copy(
         copy,
         CopyState.VERIFYING,
@@ -137,25 +153,29 @@ def _verify(job: Job, hold: Hold) -> str:
 
 def _carry_out_restore(job: Job, hold: Hold) -> None:
     request = RestoreRequest.from_json(job.parameters)
-    report = restore_backup(
-        RestorePlan(
-            cluster_id=job.backup.cluster.code,
-            backup_id=job.backup.code,
-            collections=tuple(
-                CollectionMapping(
-                    source=CollectionRef(row.database, row.name), target=CollectionRef(row.database, row.new_name)
-                )
-                for row in request.collections
+    try:
+        report = restore_backup(
+            RestorePlan(
+                cluster_id=job.backup.cluster.code,
+                backup_id=job.backup.code,
+                collections=tuple(
+                    CollectionMapping(
+                        source=CollectionRef(row.database, row.name), target=CollectionRef(row.database, row.new_name)
+                    )
+                    for row in request.collections
+                ),
+                cu_size=request.cu_size,
+                load=request.load,
+                attempt_id=job.code.removeprefix("job-"),
             ),
-            cu_size=request.cu_size,
-            load=request.load,
-            attempt_id=job.code.removeprefix("job-"),
-        ),
-        store=job.copy.store.open(),
-        endpoint=endpoint_of(job.cluster, timeout_seconds=settings.WORKER_CLUSTER_TIMEOUT_SECONDS),
-        on_progress=hold.on_progress,
-        should_stop=hold.should_stop,
-    )
+            store=job.copy.store.open(),
+            endpoint=endpoint_of(job.cluster, timeout_seconds=settings.WORKER_CLUSTER_TIMEOUT_SECONDS),
+            on_progress=hold.on_progress,
+            should_stop=hold.should_stop,
+        )
+    except BackupDamaged as damage:
+        record_damage(job.copy, reason=str(damage))
+        raise
     rows = sum(collection.row_count for collection in report.collections)
     notes = [note for collection in report.collections for note in collection.notes]
     if request.makes_cluster:

@@ -305,7 +305,7 @@ def test_r6_a_copy_cannot_be_tried_again_while_there_is_no_original(people, clus
     original = request_backup(user=people.owner, cluster=cluster, regions=regions(VIRGINIA))
     cancel_job(user=people.owner, job=original)
     with pytest.raises(JobRefused, match="nothing to copy"):
-        retry_copy(user=people.owner, job=original.children.get())
+        retry_copy(user=people.owner, copy=original.children.get().copy)
 
 
 @needs_database

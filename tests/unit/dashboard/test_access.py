@@ -70,6 +70,10 @@ def _job(place: Place) -> list[str]:
     return [place.failed.code]
 
 
+def _copy(place: Place) -> list[str]:
+    return [place.backup.code, VIRGINIA]
+
+
 def _store(place: Place) -> list[str]:
     return [place.people.organization.code, OREGON]
 
@@ -104,7 +108,7 @@ LISTS = [
 ACTIONS: dict[str, tuple[Callable[[Place], list[str]], Privilege]] = {
     "clusters:cluster-check": (_cluster, Privilege.CLUSTER_VIEW),
     "jobs:job-cancel": (_job, Privilege.BACKUP_MANAGE),
-    "jobs:job-retry": (_job, Privilege.BACKUP_MANAGE),
+    "jobs:copy-retry": (_copy, Privilege.BACKUP_MANAGE),
 }
 
 

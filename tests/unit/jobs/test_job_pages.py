@@ -130,14 +130,14 @@ def test_a_job_that_is_over_has_no_cancel_button_and_a_posted_one_is_refused(adm
 
 def test_a_failed_copy_is_tried_again_from_its_page(admin, cluster):
     original, _, failed = family(cluster)
-    url = reverse("jobs:job-retry", args=[failed.code])
+    url = reverse("jobs:copy-retry", args=[failed.backup.code, FRANKFURT])
     assert url in admin.get(failed.get_absolute_url()).content.decode()
     answer = admin.post(url)
     again = Job.objects.latest("pk")
     assert answer["Location"] == again.get_absolute_url()
     assert (again.parent, again.state, again.target_region_id) == (original, JobState.PENDING, FRANKFURT)
     before = all_rows()
-    assert "Only a failed or canceled copy" in text_of(admin.post(url, follow=True))
+    assert "Only a failed, canceled or damaged copy" in text_of(admin.post(url, follow=True))
     assert all_rows() == before
 
 

@@ -144,7 +144,7 @@ def failed_copy(cluster: Cluster) -> Job:
 
 def test_a_failed_copy_is_tried_again_as_a_new_job_under_the_same_original(people, cluster):
     failed = failed_copy(cluster)
-    again = retry_copy(user=people.backup_manager, job=failed)
+    again = retry_copy(user=people.backup_manager, copy=failed.copy)
     assert again != failed
     assert (again.parent, again.copy, again.state) == (failed.parent, failed.copy, JobState.PENDING)
     assert again.created_by == people.backup_manager
@@ -155,10 +155,10 @@ def test_a_failed_copy_is_tried_again_as_a_new_job_under_the_same_original(peopl
 
 def test_pressing_retry_twice_makes_one_job(people, cluster):
     failed = failed_copy(cluster)
-    retry_copy(user=people.owner, job=failed)
+    retry_copy(user=people.owner, copy=failed.copy)
     before = all_rows()
     with pytest.raises(JobRefused):
-        retry_copy(user=people.owner, job=Job.objects.get(pk=failed.pk))
+        retry_copy(user=people.owner, copy=Job.objects.get(pk=failed.pk).copy)
     assert all_rows() == before
 
 
@@ -166,8 +166,8 @@ def test_a_copy_that_is_available_or_a_backup_cannot_be_tried_again(people, clus
     backup = make_backup(cluster, copies={VIRGINIA: CopyState.AVAILABLE})
     for copy, job_type in [(backup.copies.get(region=VIRGINIA), JobType.COPY), (backup.copies.first(), JobType.BACKUP)]:
         job = make_job(copy, type=job_type, state=JobState.SUCCESSFUL)
-        with pytest.raises(JobRefused, match="Only a failed or canceled copy"):
-            retry_copy(user=people.owner, job=job)
+        with pytest.raises(JobRefused, match="Only a failed, canceled or damaged copy"):
+            retry_copy(user=people.owner, copy=job.copy)
 
 
 # Deleting
@@ -306,7 +306,7 @@ def test_an_installation_without_clusters_of_its_own_makes_none(people, cluster,
 
 ACTIONS: dict[str, Callable[[Any, Job], object]] = {
     "cancel": lambda user, job: cancel_job(user=user, job=job),
-    "retry": lambda user, job: retry_copy(user=user, job=job),
+    "retry": lambda user, job: retry_copy(user=user, copy=job.copy),
     "delete": lambda user, job: request_deletion(user=user, backup=job.backup),
     "restore": lambda user, job: request_restore(
         user=user, copy=job.copy, request=wanted(("docs", "docs")), target=job.cluster

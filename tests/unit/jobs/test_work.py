@@ -11,10 +11,11 @@ import pytest
 from accounts.models import User
 from accounts.privileges import ProjectRole
 from backups.models import Backup, Copy
+from backups.services import record_damage
 from backups.states import BackupState, CopyState
 from dataplane import layout
 from dataplane.commit import read_manifest
-from dataplane.errors import ClusterDenied, ClusterUnreachable, StoreFull
+from dataplane.errors import BackupDamaged, ClusterDenied, ClusterUnreachable, StoreFull
 from dataplane.restore import RestoredCollection, RestorePlan, RestoreReport
 from dataplane.stores.base import ObjectInfo
 from dataplane.stores.local import LocalStore
@@ -102,14 +103,19 @@ def test_a_chunk_damaged_at_the_target_is_found_removed_and_sent_again(stores_ro
     assert job.copy.sent_bytes == SIZE
 
 
-def test_a_source_that_lost_a_chunk_fails_the_copy_and_says_which(stores_root):
+def test_a_source_that_lost_a_chunk_is_marked_damaged_and_fails_the_copy_when_there_is_no_other(stores_root):
     backup = make_stored_backup(stores_root, copies=[VIRGINIA])
     source = folder(stores_root, OREGON)
     key = layout.chunk_key(CLUSTER, read_manifest(source, CLUSTER, backup.code).chunks[0].sha256)
     source.delete(key)
     job = run_next()
-    assert (job.state, job.attempt) == (JobState.FAILED, 1)
-    assert key in job.reason
+    original = backup.copies.get(is_original=True)
+    assert (original.state, job.state) == (CopyState.DAMAGED, JobState.PENDING)
+    assert key in original.reason
+    make_due()
+    job = run_next()
+    assert (job.state, job.attempt) == (JobState.FAILED, 2)
+    assert "nothing to copy from" in job.reason
     assert job.copy.state == CopyState.FAILED
     assert layout.manifest_key(CLUSTER, backup.code) not in all_keys(folder(stores_root, VIRGINIA))
 
@@ -177,7 +183,7 @@ def test_one_failed_copy_can_be_tried_again_and_the_others_are_left_alone(stores
     copy_before = frankfurt.values().get()
 
     (stores_root / VIRGINIA).mkdir()
-    again = retry_copy(user=admin_of(backup), job=failed)
+    again = retry_copy(user=admin_of(backup), copy=failed.copy)
     assert again.parent == failed.parent
     assert list(untouched.exclude(pk=again.pk).values()) == before
     assert run_next() == again
@@ -343,6 +349,48 @@ def test_a_failed_restore_leaves_the_catalogue_as_it_was(stores_root, monkeypatc
     before = list(Copy.objects.values())
     assert run_next().state == JobState.FAILED
     assert list(Copy.objects.values()) == before
+
+
+def test_a_restore_that_meets_damage_marks_the_copy_so_that_nobody_relies_on_it(stores_root, monkeypatch):
+    backup = make_stored_backup(stores_root)
+    restore_of(backup)
+
+    def find_damage(plan: object, **_: object) -> None:
+        raise BackupDamaged("Chunk ab12 does not match its SHA-256. Restore from another copy.", ("ab12",))
+
+    monkeypatch.setattr("jobs.work.restore_backup", find_damage)
+    job = run_next()
+    assert job.state == JobState.FAILED
+    assert (job.copy.state, job.copy.reason) == (CopyState.DAMAGED, job.reason)
+    assert not backup.copies.available().exists()
+
+
+def test_a_damaged_copy_is_made_again_from_the_original(stores_root):
+    backup = make_stored_backup(stores_root, copies=[VIRGINIA])
+    copy = run_next().copy
+    target = folder(stores_root, VIRGINIA)
+    chunk = read_manifest(target, CLUSTER, backup.code).chunks[1]
+    key = layout.chunk_key(CLUSTER, chunk.sha256)
+    target.write(key, bytes(chunk.size_bytes))
+    record_damage(copy, reason="A restore found it damaged.")
+
+    retry_copy(user=admin_of(backup), copy=copy)
+    assert run_next().state == JobState.PENDING  # the right size hid the damage until all was read back
+    make_due()
+    job = run_next()
+    assert (job.state, job.copy.state, job.copy.reason) == (JobState.SUCCESSFUL, CopyState.AVAILABLE, "")
+    assert target.read_bytes(key) == CONTENTS[1]
+
+
+def test_when_the_original_is_damaged_the_next_copy_is_made_from_a_sound_one(stores_root):
+    backup = make_stored_backup(stores_root, copies=[VIRGINIA, FRANKFURT])
+    first = run_next()
+    assert first.state == JobState.SUCCESSFUL
+    record_damage(backup.copies.get(is_original=True), reason="A check found it damaged.")
+    second = run_next()
+    assert second.state == JobState.SUCCESSFUL
+    manifest = read_manifest(folder(stores_root, second.target_region_id), CLUSTER, backup.code)
+    assert [step.source_region for step in manifest.lineage] == [OREGON, first.target_region_id]
 
 
 # Deletions
