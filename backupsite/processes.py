@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from dataplane.milvus_lite import die_with
+from dataplane.child import dying_with_us
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 10.0
@@ -48,14 +48,13 @@ class Child:
             self.log_path.replace(self.log_path.with_suffix(".old.log"))
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own programs
-                self._command,
+                dying_with_us(self._command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=self._pass_fds,
                 # Ctrl-C in a terminal reaches its whole group; we tell the children ourselves, in order.
                 start_new_session=True,
-                preexec_fn=die_with(os.getpid()),
             )
         self._started_at = time.monotonic()
 

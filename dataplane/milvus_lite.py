@@ -1,23 +1,21 @@
 """A Milvus Lite server as a child process, for demos and tests: a real database in one folder."""
 
-import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dataplane.child import dying_with_us
 from dataplane.errors import ClusterError, ClusterUnreachable
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 class MilvusLiteServer:
@@ -74,12 +72,11 @@ class MilvusLiteServer:
         command += ["--port", str(self.port), "--data-dir", str(self.data_dir)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, arguments we made
-                command,
+                dying_with_us(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with(os.getpid()),
             )
         deadline = time.monotonic() + START_SECONDS
         while not _accepts(self.port):
@@ -117,20 +114,6 @@ class MilvusLiteServer:
     def _last_words(self) -> str:
         lines = self.log_path.read_text(errors="replace").strip().splitlines()
         return lines[-1][:200] if lines else "it wrote nothing"
-
-
-def die_with(parent: int) -> Callable[[], None] | None:
-    """What the child runs before the server, so that a killed parent leaves none behind."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up before the fork: afterwards, locks may be held
-
-    def before_exec() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked to be told
-            os._exit(1)
-
-    return before_exec
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from dataplane.milvus_lite import die_with
+from dataplane.child import dying_with_us
 
 LEASE_SECONDS = 3
 """Short, so that a lost worker is noticed soon; long enough for a busy machine to renew it every second."""
@@ -33,13 +33,12 @@ class Process:
         }
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", command],
+                dying_with_us([sys.executable, "manage.py", command]),
                 cwd=settings.BASE_DIR,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=die_with(os.getpid()),
             )
 
     def __enter__(self) -> Process:
