@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataplane.errors import ClusterError
-from dataplane.fields import DYNAMIC, WIDTHS, guessed_width, is_vector
+from dataplane.fields import BYTE_VECTORS, DYNAMIC, WIDTHS, guessed_width, vector_bytes
 from dataplane.manifest import FieldEntry, Key, Schema
 
 MIB = 1024 * 1024
@@ -27,6 +27,15 @@ _ARROW = {
     "BOOL": pa.bool_(), "INT8": pa.int8(), "INT16": pa.int16(), "INT32": pa.int32(), "INT64": pa.int64(),
     "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(), "JSON": pa.string(),
 }  # fmt: skip
+
+_ELEMENT = {
+    "FLOAT_VECTOR": pa.float32(), "FLOAT16_VECTOR": pa.float16(), "BFLOAT16_VECTOR": pa.binary(2),
+    "INT8_VECTOR": pa.int8(),
+}  # fmt: skip
+"""Of the dense vectors that are lists; a binary vector has no element of whole bytes."""
+_NUMPY = {"FLOAT_VECTOR": "<f4", "FLOAT16_VECTOR": "<f2", "INT8_VECTOR": "i1"}
+_SPLIT = _ELEMENT.keys() - {"INT8_VECTOR"}
+"""Whose elements have several bytes: the exponents of all of them, put together, shrink."""
 
 
 @dataclass(slots=True)
@@ -55,7 +64,7 @@ class Cutter:
 
 def arrow_schema(schema: Schema) -> pa.Schema:
     """One column per field, and one of JSON text for the dynamic field when there is one."""
-    columns = [pa.field(field.name, _arrow_type(field), nullable=field.is_nullable) for field in schema.fields]
+    columns = [pa.field(field.name, _arrow_type(field), nullable=field.is_nullable) for field in schema.stored_fields]
     if schema.has_dynamic_field:
         columns.append(pa.field(DYNAMIC, pa.string(), nullable=False))
     return pa.schema(columns)
@@ -68,7 +77,7 @@ def to_table(rows: Sequence[dict[str, Any]], schema: Schema) -> pa.Table:
     columns: list[Any] = []
     field_name = ""
     try:
-        for field in schema.fields:
+        for field in schema.stored_fields:
             field_name = field.name
             values = [row[field.name] for row in rows]
             if not field.is_nullable and None in values:
@@ -88,7 +97,7 @@ def to_table(rows: Sequence[dict[str, Any]], schema: Schema) -> pa.Table:
 def to_rows(table: pa.Table, schema: Schema) -> list[dict[str, Any]]:
     """The rows as pymilvus inserts them; an absent value is None."""
     columns: dict[str, list[Any]] = {}
-    for field in schema.fields:
+    for field in schema.stored_fields:
         columns[field.name] = _from_column(table.column(field.name), field)
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     if schema.has_dynamic_field:
@@ -100,11 +109,11 @@ def to_rows(table: pa.Table, schema: Schema) -> list[dict[str, Any]]:
 def row_sizes(table: pa.Table, schema: Schema) -> list[int]:
     """Raw bytes of each row: what the cuts and the progress count."""
     sizes = np.zeros(table.num_rows, dtype=np.int64)
-    for field in schema.fields:
+    for field in schema.stored_fields:
         if field.type in WIDTHS:
             sizes += WIDTHS[field.type]
-        elif field.type == "FLOAT_VECTOR":
-            sizes += 4 * int(field.params["dim"])
+        elif field.type == "FLOAT_VECTOR" or field.type in BYTE_VECTORS:
+            sizes += vector_bytes(field)
         elif field.type in ("VARCHAR", "JSON"):
             sizes += _lengths(pc.binary_length(table.column(field.name)))
         elif field.type == "ARRAY" and field.element_type != "VARCHAR":
@@ -119,13 +128,13 @@ def row_sizes(table: pa.Table, schema: Schema) -> list[int]:
 def estimated_row_bytes(schema: Schema) -> int:
     """A guess before any row was read; good enough to choose a page size and to begin a progress bar."""
     dynamic_bytes = 64 if schema.has_dynamic_field else 0
-    return dynamic_bytes + sum(guessed_width(field.type, field.params) for field in schema.fields)
+    return dynamic_bytes + sum(guessed_width(field.type, field.params) for field in schema.stored_fields)
 
 
 def to_parquet(table: pa.Table, schema: Schema) -> bytes:
     """The stored form of one chunk: one row group, no dictionaries, zstd; vectors split by byte, which zstd likes."""
     one_piece = table.combine_chunks()  # pages depend on how the columns lie in memory
-    split = [f"{field.name}.list.element" for field in schema.fields if field.type == "FLOAT_VECTOR"]
+    split = [f"{field.name}.list.element" for field in schema.stored_fields if field.type in _SPLIT]
     sink = pa.BufferOutputStream()
     pq.write_table(
         one_piece,
@@ -169,8 +178,10 @@ def split(tables: Iterator[pa.Table], schema: Schema, cutter: Cutter) -> Iterato
 
 
 def _arrow_type(field: FieldEntry) -> pa.DataType:
-    if field.type == "FLOAT_VECTOR":
-        return pa.list_(pa.field("element", pa.float32()), int(field.params["dim"]))
+    if field.type in _ELEMENT:
+        return pa.list_(pa.field("element", _ELEMENT[field.type]), int(field.params["dim"]))
+    if field.type == "BINARY_VECTOR":
+        return pa.binary(vector_bytes(field))
     if field.type == "SPARSE_FLOAT_VECTOR":
         return pa.map_(pa.uint32(), pa.float32())
     if field.type == "ARRAY":
@@ -183,10 +194,38 @@ def _to_column(values: list[Any], field: FieldEntry, target: pa.DataType) -> pa.
         return pa.array([None if value is None else _json(value) for value in values], target)
     if field.type == "SPARSE_FLOAT_VECTOR":
         return pa.array([None if value is None else sorted(value.items()) for value in values], target)
-    if field.type == "FLOAT_VECTOR" and None not in values:
-        flat = np.asarray(values, dtype=np.float32).reshape(len(values), int(field.params["dim"])).ravel()
-        return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=target)
+    if field.type == "FLOAT_VECTOR":
+        width = int(field.params["dim"])
+        given = [value for value in values if value is not None]
+        flat = np.asarray(given, dtype=np.float32).reshape(len(given), width).ravel()
+        return _vectors(flat, [value is None for value in values], target)
+    if field.type in BYTE_VECTORS:
+        return _byte_vectors(values, field, target)
     return pa.array(values, target)
+
+
+def _byte_vectors(values: list[bytes | None], field: FieldEntry, target: pa.DataType) -> pa.Array:
+    width = vector_bytes(field)
+    for value in values:
+        if value is not None and len(value) != width:
+            raise ValueError(f"a vector of {len(value)} bytes instead of {width}")
+    if field.type == "BINARY_VECTOR":
+        return pa.array(values, target)
+    flat = b"".join(value for value in values if value is not None)
+    return _vectors(np.frombuffer(flat, _NUMPY.get(field.type, "V2")), [value is None for value in values], target)
+
+
+def _vectors(flat: Any, is_null: list[bool], target: pa.DataType) -> pa.Array:
+    """Fixed-size lists over the elements of all vectors that are there."""
+    if pa.types.is_fixed_size_binary(target.value_type):
+        elements = pa.FixedSizeBinaryArray.from_buffers(target.value_type, len(flat), [None, pa.py_buffer(flat)])
+    else:
+        elements = pa.array(flat, target.value_type)
+    if not any(is_null):
+        return pa.FixedSizeListArray.from_arrays(elements, type=target)
+    there = pa.FixedSizeListArray.from_arrays(elements, type=target)
+    positions = np.cumsum(~np.asarray(is_null)) - 1
+    return there.take(pa.array(positions, pa.int64(), mask=np.asarray(is_null)))
 
 
 def _from_column(column: pa.ChunkedArray, field: FieldEntry) -> list[Any]:
@@ -194,10 +233,24 @@ def _from_column(column: pa.ChunkedArray, field: FieldEntry) -> list[Any]:
         return [None if value is None else json.loads(value) for value in column.to_pylist()]
     if field.type == "SPARSE_FLOAT_VECTOR":
         return [None if value is None else dict(value) for value in column.to_pylist()]
-    if is_vector(field.type) and column.null_count == 0:
-        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return list(flat.reshape(-1, int(field.params["dim"])))
+    if field.type in _ELEMENT:
+        return _from_vectors(column.combine_chunks(), field)
     return list(column.to_pylist())
+
+
+def _from_vectors(column: pa.Array, field: FieldEntry) -> list[Any]:
+    """One float array per row, or its bytes for the types a server takes as bytes."""
+    elements = column.flatten()  # of those that are there
+    if field.type == "BFLOAT16_VECTOR":
+        flat: Any = np.frombuffer(elements.buffers()[1], "V2")[elements.offset : elements.offset + len(elements)]
+    else:
+        flat = elements.to_numpy(zero_copy_only=False)
+    vectors = iter(flat.reshape(-1, int(field.params["dim"])))
+    is_float = field.type == "FLOAT_VECTOR"
+    return [
+        None if is_null else next(vectors) if is_float else next(vectors).tobytes()
+        for is_null in column.is_null().to_pylist()
+    ]
 
 
 def _json(value: object) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dataplane.errors import UnsupportedField
-from dataplane.manifest import FieldEntry
+from dataplane.manifest import FieldEntry, FunctionEntry
 
 INTEGERS = frozenset({"INT8", "INT16", "INT32", "INT64"})
 SCALARS = INTEGERS | {"BOOL", "FLOAT", "DOUBLE", "VARCHAR"}
-SUPPORTED = SCALARS | {"JSON", "ARRAY", "FLOAT_VECTOR", "SPARSE_FLOAT_VECTOR"}
+BYTE_VECTORS = frozenset({"FLOAT16_VECTOR", "BFLOAT16_VECTOR", "BINARY_VECTOR", "INT8_VECTOR"})
+"""Vectors that the server gives and takes as bytes, all of one field equally long."""
+SUPPORTED = SCALARS | BYTE_VECTORS | {"JSON", "ARRAY", "FLOAT_VECTOR", "SPARSE_FLOAT_VECTOR"}
 KEYS = frozenset({"INT64", "VARCHAR"})
 
 WIDTHS = {"BOOL": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8, "FLOAT": 4, "DOUBLE": 8}
@@ -24,6 +26,11 @@ def is_vector(type_name: str) -> bool:
     return type_name.endswith("VECTOR")
 
 
+def vector_bytes(field: FieldEntry) -> int:
+    """Bytes of one vector of a dense type."""
+    return int(field.params["dim"]) * _VECTOR_BITS[field.type] // 8
+
+
 def guessed_width(type_name: str, params: Mapping[str, Any]) -> int:
     """Bytes one value of such a field takes; of any type a server may have, also those a backup refuses."""
     if type_name in _VECTOR_BITS:
@@ -33,12 +40,29 @@ def guessed_width(type_name: str, params: Mapping[str, Any]) -> int:
 
 def checked_fields(collection: object, described: Mapping[str, Any]) -> tuple[FieldEntry, ...]:
     """The fields in `described` (as pymilvus gives it); UnsupportedField names one that would lose something."""
-    if described.get("functions"):
-        names = ", ".join(str(function.get("name", "?")) for function in described["functions"])
-        raise _unsupported(collection, f"has functions ({names})", "functions")
     if described.get("struct_fields") or described.get("struct_array_fields"):
         raise _unsupported(collection, "has struct fields", "struct fields")
     return tuple(_checked_field(collection, entry) for entry in described["fields"] if entry["name"] != DYNAMIC)
+
+
+def checked_functions(collection: object, described: Mapping[str, Any]) -> tuple[FunctionEntry, ...]:
+    """As `checked_fields`. Only BM25 always makes the same values again from the same text."""
+    functions = described.get("functions") or ()
+    for function in functions:
+        if function["type"].name != "BM25":
+            found = f"has the function {function['name']} of type {function['type'].name}"
+            raise _unsupported(collection, found, "this type of function")
+    return tuple(
+        FunctionEntry(
+            name=str(function["name"]),
+            type=str(function["type"].name),
+            description=str(function.get("description", "")),
+            inputs=tuple(function["input_field_names"]),
+            outputs=tuple(function["output_field_names"]),
+            params={str(key): str(value) for key, value in sorted(function.get("params", {}).items())},
+        )
+        for function in functions
+    )
 
 
 def _checked_field(collection: object, described: Mapping[str, Any]) -> FieldEntry:
@@ -62,6 +86,8 @@ def _checked_field(collection: object, described: Mapping[str, Any]) -> FieldEnt
         is_partition_key=bool(described.get("is_partition_key", False)),
         params={str(key): _parameter(value) for key, value in sorted(described.get("params", {}).items())},
         default=_default(described.get("default_value")),
+        is_clustering_key=bool(described.get("is_clustering_key", False)),
+        is_function_output=bool(described.get("is_function_output", False)),
     )
 
 

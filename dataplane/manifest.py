@@ -12,7 +12,8 @@ from typing import Any
 from dataplane import strict_json
 from dataplane.errors import ManifestInvalid
 
-FORMAT = "backupsite/1"
+FORMAT = "backupsite/1.1"
+_FORMER_FORMAT = "backupsite/1"
 
 Scalar = str | int | float | bool
 Key = int | str
@@ -34,6 +35,21 @@ class FieldEntry:
     is_partition_key: bool
     params: Mapping[str, str | int | bool]
     default: str | int | float | bool | None
+    is_clustering_key: bool = False
+    is_function_output: bool = False
+    """The server makes its values from other fields, so no chunk has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionEntry:
+    """What fills a field from others, such as BM25."""
+
+    name: str
+    type: str
+    description: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    params: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,12 @@ class Schema:
     description: str
     has_dynamic_field: bool
     fields: tuple[FieldEntry, ...]
+    functions: tuple[FunctionEntry, ...] = ()
+
+    @property
+    def stored_fields(self) -> tuple[FieldEntry, ...]:
+        """Those whose values are in the chunks, in the order of the columns."""
+        return tuple(field for field in self.fields if not field.is_function_output)
 
     @property
     def primary(self) -> FieldEntry:
@@ -86,6 +108,36 @@ class CollectionEntry:
     row_count: int
     chunks: tuple[ChunkRef, ...]
     notes: tuple[str, ...]
+    loaded_partitions: tuple[str, ...] = ()
+    """When only these were loaded; empty when all were, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseEntry:
+    name: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantEntry:
+    object_type: str
+    object_name: str
+    database: str
+    privilege: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleEntry:
+    name: str
+    grants: tuple[GrantEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserEntry:
+    """Never with a password: a restore makes a new one."""
+
+    name: str
+    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +169,12 @@ class Manifest:
     notes: tuple[str, ...]
     software: Mapping[str, str]
     lineage: tuple[LineageStep, ...]
+    point_in_time: str = ""
+    """What moment the rows are of, in a sentence; empty when nobody wrote it down."""
+    databases: tuple[DatabaseEntry, ...] = ()
+    """Of the collections; for a backup of the whole cluster, all there are."""
+    users: tuple[UserEntry, ...] = ()
+    roles: tuple[RoleEntry, ...] = ()
 
     @property
     def chunks(self) -> tuple[ChunkRef, ...]:
@@ -154,7 +212,7 @@ def from_json(data: bytes, *, source: str = "The manifest") -> Manifest:
         document: Any = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestInvalid(f"{source} is not valid JSON. Copy the backup again from another region.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or document.get("format") not in (FORMAT, _FORMER_FORMAT):
         found = document.get("format") if isinstance(document, dict) else None
         raise ManifestInvalid(
             f"{source} has the format {str(found)[:60]!r}; this version reads {FORMAT!r}. Use a version that reads it."
@@ -167,7 +225,10 @@ def from_json(data: bytes, *, source: str = "The manifest") -> Manifest:
             "Copy the backup again from another region."
         )
     try:
-        manifest = strict_json.decode(Manifest, document["manifest"], "manifest")
+        body = document["manifest"]
+        if document["format"] == _FORMER_FORMAT:
+            body = _upgraded(body)
+        manifest = strict_json.decode(Manifest, body, "manifest")
         _check(manifest)
     except strict_json.Mismatch as error:
         raise ManifestInvalid(f"{source} is not valid: {error}. Copy the backup again from another region.") from error
@@ -192,6 +253,34 @@ def _check(manifest: Manifest) -> None:
                 raise strict_json.Mismatch(f"{where}.chunks[{position}].sha256 must be 64 hexadecimal digits")
             if chunk.size_bytes < 1 or chunk.row_count < 1:
                 raise strict_json.Mismatch(f"{where}.chunks[{position}] must hold at least one row and one byte")
+
+
+_NEW = {"point_in_time": "", "databases": [], "users": [], "roles": []}
+
+
+def _upgraded(body: Any) -> Any:
+    """A manifest of the former format in today's keys; unchanged, to be refused, when it is not quite one."""
+    try:
+        if body.keys() & _NEW.keys():
+            return body
+        collections = [
+            {
+                **entry,
+                "loaded_partitions": [],
+                "schema": {
+                    **entry["schema"],
+                    "functions": [],
+                    "fields": [
+                        {**field, "is_clustering_key": False, "is_function_output": False}
+                        for field in entry["schema"]["fields"]
+                    ],
+                },
+            }
+            for entry in body["collections"]
+        ]
+    except (AttributeError, KeyError, TypeError):
+        return body
+    return {**body, **_NEW, "collections": collections}
 
 
 def _digest(body: object) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from dataplane.fields import checked_fields, guessed_width, is_vector
+from dataplane.fields import checked_fields, checked_functions, guessed_width, is_vector
 from dataplane.manifest import IndexEntry, Key, Schema
-from dataplane.milvus_translation import REACH, checked_address, explained, index_entry, literal
+from dataplane.milvus_schema import forget_schemas, pymilvus_schema
+from dataplane.milvus_translation import REACH, checked_address, explained, index_entry, literal, plain_value
 
 DEFAULT_DATABASE = "default"
 DEFAULT_PARTITION = "_default"
@@ -188,6 +189,7 @@ class Cluster:
                 description=described["description"],
                 has_dynamic_field=bool(described["enable_dynamic_field"]),
                 fields=checked_fields(ref, described),
+                functions=checked_functions(ref, described),
             ),
             shards=max(1, int(described["num_shards"])),
             consistency_level=str(described.get("consistency_level_name", "")),
@@ -240,7 +242,7 @@ class Cluster:
                 timeout=DATA_TIMEOUT_SECONDS,
                 iterator="True",  # without it Milvus Lite returns rows as they were inserted, and pages skip some
             )
-            return [dict(row) for row in answer]
+            return [{name: plain_value(value) for name, value in row.items()} for row in answer]
 
     def search(self, ref: CollectionRef, *, vector_field: str, vector: list[float], limit: int) -> list[SearchHit]:
         schema = self.describe(ref).schema
@@ -277,30 +279,9 @@ class Cluster:
         self, ref: CollectionRef, schema: Schema, *, shards: int, consistency_level: str, properties: dict[str, str]
     ) -> None:
         """An empty collection without indexes."""
-        from pymilvus import DataType, MilvusClient
-
-        made = MilvusClient.create_schema(
-            auto_id=schema.primary.auto_id,
-            enable_dynamic_field=schema.has_dynamic_field,
-            description=schema.description,
-        )
         with self._translated(f"create {ref}", ref):
-            for entry in schema.fields:
-                options: dict[str, Any] = dict(entry.params)
-                if entry.element_type:
-                    options["element_type"] = DataType[entry.element_type]
-                if entry.default is not None:
-                    options["default_value"] = entry.default
-                made.add_field(
-                    entry.name,
-                    DataType[entry.type],
-                    description=entry.description,
-                    is_primary=entry.is_primary,
-                    auto_id=entry.auto_id,
-                    nullable=entry.is_nullable,
-                    is_partition_key=entry.is_partition_key,
-                    **options,
-                )
+            made = pymilvus_schema(schema)
+            forget_schemas()
             self._client(ref.database).create_collection(
                 ref.name,
                 schema=made,

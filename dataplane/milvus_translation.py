@@ -66,6 +66,11 @@ def literal(key: Key) -> str:
     return '"' + "".join(escapes.get(character, character) for character in key) + '"'
 
 
+def plain_value(value: object) -> object:
+    """pymilvus wraps the bytes of a vector in a list of one, which no other value can be."""
+    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], bytes) else value
+
+
 def index_entry(described: Mapping[str, Any]) -> IndexEntry:
     return IndexEntry(
         field=described["field_name"],

@@ -19,6 +19,7 @@ from dataplane.milvus_lite import MilvusLiteServer, free_port
 from dataplane.progress import Progress
 from dataplane.restore import CollectionMapping, RestorePlan, RestoreReport, restore_backup
 from dataplane.stores.base import ObjectStore
+from tests.integration.milvus_server import MilvusServer, why_missing
 from tests.unit.dataplane.builders import CLUSTER, always_allowed, ignore, never
 
 RARE_KEYS = ["", "Z", "a", 'say "hi"', "back\\slash", "tab\tline\n", "日本", "\uffee", "\U0001f600"]
@@ -44,15 +45,36 @@ def endpoint(milvus: MilvusLiteServer) -> ClusterEndpoint:
     return found
 
 
+@pytest.fixture(scope="package")
+def server() -> Iterator[ClusterEndpoint]:
+    """A real Milvus server. It shares nothing with Milvus Lite but the protocol."""
+    if sentence := why_missing():
+        missing_part(sentence)
+    with MilvusServer() as started:
+        found = ClusterEndpoint(started.uri, timeout_seconds=10)
+        assert not check_connection(found).is_lite
+        yield found
+
+
+@pytest.fixture
+def server_client(server: ClusterEndpoint) -> Iterator[Any]:
+    """pymilvus itself, on the server, emptied."""
+    yield from emptied(server)
+
+
 @pytest.fixture
 def client(endpoint: ClusterEndpoint) -> Iterator[Any]:
-    """pymilvus itself, on an empty server."""
+    """pymilvus itself, on an empty Milvus Lite."""
+    yield from emptied(endpoint)
+
+
+def emptied(endpoint: ClusterEndpoint) -> Iterator[Any]:
     from pymilvus import MilvusClient
 
     with Cluster(endpoint) as cluster:
         for ref in cluster.collections():
             cluster.drop(ref)
-    opened = MilvusClient(endpoint.uri, dedicated=True)
+    opened = MilvusClient(endpoint.uri, token=endpoint.token, dedicated=True)
     yield opened
     opened.close()
 

@@ -2,6 +2,8 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dataplane import chunks
@@ -22,16 +24,24 @@ EVERY_TYPE = make_schema(
     make_field("words", "ARRAY", element_type="VARCHAR", params={"max_capacity": 4}),
     make_field("vector", "FLOAT_VECTOR", params={"dim": 2}, is_nullable=True),
     make_field("sparse", "SPARSE_FLOAT_VECTOR"),
+    make_field("half", "FLOAT16_VECTOR", params={"dim": 3}, is_nullable=True),
+    make_field("brain", "BFLOAT16_VECTOR", params={"dim": 3}, is_nullable=True),
+    make_field("bits", "BINARY_VECTOR", params={"dim": 16}, is_nullable=True),
+    make_field("small", "INT8_VECTOR", params={"dim": 3}, is_nullable=True),
     has_dynamic_field=True,
 )
 FULL: dict[str, Any] = {
     "id": -(2**63), "bool": True, "int8": -128, "int16": 5, "int32": 2**31 - 1, "float": 0.5, "double": 0.1,
     "text": "naïve 日本", "json": {"b": [1, None, 2**60], "a": {}}, "numbers": [1, -1], "words": ["", "x"],
-    "vector": [0.25, -1.0], "sparse": {7: 0.5, 1: 0.25}, "extra": {"deep": [1]}, "more": None,
+    "vector": [0.25, -1.0], "sparse": {7: 0.5, 1: 0.25},
+    # A signalling NaN in both: bits that arithmetic would change.
+    "half": b"\x01\x7d\x00\x3c\xff\xff", "brain": b"\x81\x7f\x80\x3f\xff\xff", "bits": b"\x00\xff",
+    "small": b"\x80\x00\x7f", "extra": {"deep": [1]}, "more": None,
 }  # fmt: skip
 EMPTY: dict[str, Any] = {
     "id": 2**63 - 1, "bool": None, "int8": 0, "int16": None, "int32": 0, "float": 0.0, "double": None,
     "text": None, "json": None, "numbers": None, "words": [], "vector": None, "sparse": {3: 1.0},
+    "half": None, "brain": None, "bits": None, "small": None,
 }  # fmt: skip
 
 
@@ -48,7 +58,25 @@ def read(data: bytes, schema: Schema) -> list[dict[str, Any]]:
 
 
 def test_every_type_comes_back_as_it_was_null_included() -> None:
-    assert read(stored([FULL, EMPTY], EVERY_TYPE), EVERY_TYPE) == [FULL, EMPTY]
+    rows = [EMPTY, FULL, FULL, EMPTY, FULL]
+    assert read(stored(rows, EVERY_TYPE), EVERY_TYPE) == rows
+
+
+def test_a_slice_of_a_chunk_has_its_own_rows() -> None:
+    table = chunks.to_table([FULL, FULL | {"id": 5, "brain": b"abcdef"}, EMPTY], EVERY_TYPE)
+    (row,) = chunks.to_rows(table.slice(1, 1), EVERY_TYPE)
+    assert (row["id"], row["brain"], row["half"]) == (5, b"abcdef", FULL["half"])
+
+
+def test_values_that_the_server_makes_itself_are_not_stored() -> None:
+    schema = make_schema(make_field("made", "SPARSE_FLOAT_VECTOR", is_function_output=True), has_dynamic_field=True)
+    assert read(stored([{"id": 1, "made": {1: 0.5}, "own": 2}], schema), schema) == [{"id": 1, "own": 2}]
+
+
+def test_the_parts_of_a_half_vector_can_be_read_by_anybody() -> None:
+    schema = make_schema(make_field("half", "FLOAT16_VECTOR", params={"dim": 2}))
+    table = pq.read_table(pa.BufferReader(stored([{"id": 1, "half": np.array([0.5, -2], "<f2").tobytes()}], schema)))
+    assert table.column("half").to_pylist() == [[0.5, -2.0]]
 
 
 def test_the_same_rows_give_the_same_bytes_whatever_pages_they_came_in() -> None:
@@ -70,7 +98,17 @@ def test_the_order_of_json_keys_does_not_change_the_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("int8", 1000), ("text", 5), ("vector", [1.0]), ("words", None), ("float", "much")]
+    ("field", "value"),
+    [
+        ("int8", 1000),
+        ("text", 5),
+        ("vector", [1.0]),
+        ("words", None),
+        ("float", "much"),
+        ("half", b"12345"),
+        ("bits", b"1"),
+        ("small", b""),
+    ],
 )
 def test_a_value_that_does_not_fit_its_field_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(ClusterError, match=f"The field {field} "):

@@ -168,3 +168,35 @@ def test_a_chunk_shared_by_two_collections_counts_once_in_bytes_and_twice_in_row
     shared = make_chunk(b"shared", row_count=3)
     manifest = make_manifest(make_entry([shared], name="one"), make_entry([shared], name="two"))
     assert (manifest.size_bytes, manifest.row_count, len(manifest.chunks)) == (6, 6, 1)
+
+
+def former(manifest: Manifest) -> dict[str, Any]:
+    """The body of `manifest` as the former format had it."""
+    body: dict[str, Any] = json.loads(to_json(manifest))["manifest"]
+    for key in ("point_in_time", "databases", "users", "roles"):
+        del body[key]
+    for entry in body["collections"]:
+        del entry["loaded_partitions"], entry["schema"]["functions"]
+        for field in entry["schema"]["fields"]:
+            del field["is_clustering_key"], field["is_function_output"]
+    return body
+
+
+def sealed_as(format_name: str, body: dict[str, Any]) -> bytes:
+    return json.dumps({"format": format_name, "sha256": _digest(body), "manifest": body}).encode()
+
+
+def test_a_manifest_of_the_former_format_can_still_be_read() -> None:
+    manifest = make_manifest(make_entry([make_chunk(b"one")]))
+    assert from_json(sealed_as("backupsite/1", former(manifest))) == manifest
+
+
+@pytest.mark.parametrize("key", ["users", "point_in_time"])
+def test_the_former_format_is_no_excuse_for_a_key_that_is_missing_today(key: str) -> None:
+    manifest = make_manifest(make_entry([make_chunk(b"one")]))
+    with pytest.raises(ManifestInvalid, match="users is missing"):
+        from_json(sealed_as("backupsite/1.1", former(manifest) | {"point_in_time": "", "databases": [], "roles": []}))
+    body = json.loads(to_json(manifest))["manifest"]
+    del body[key]
+    with pytest.raises(ManifestInvalid, match=f"{key} is missing"):
+        from_json(sealed_as("backupsite/1", body))
