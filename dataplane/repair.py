@@ -67,8 +67,6 @@ def repair_backup(
     """
     manifest_key = layout.manifest_key(cluster_id, backup_id)
     givers = _Sources(sources)
-    repaired: list[RepairedObject] = []
-    unrepaired: list[str] = []
     manifest_source = ""
     try:
         manifest = read_manifest(target, cluster_id, backup_id)
@@ -80,49 +78,70 @@ def repair_backup(
         manifest, manifest_source = found
         manifest = replace(manifest, lineage=lineage_in(target_region, manifest))
     harmed = read_chunks(manifest, target, on_progress=on_progress, should_stop=should_stop).all
-
-    def mend(chunk: ChunkRef) -> tuple[ChunkRef, str | None, bool]:
-        """Who gave the chunk (None: nobody), and whether the target holds it now."""
-        given = givers.chunk(cluster_id, chunk)
-        if given is None:
-            return chunk, None, False
-        data, source_name = given
-        target.write(layout.chunk_key(cluster_id, chunk.sha256), data)
-        return chunk, source_name, read_back(target, cluster_id, chunk)[1]
-
-    total_bytes = manifest.size_bytes + sum(chunk.size_bytes for chunk in harmed)
-    done_bytes, sent_bytes = manifest.size_bytes, 0
-    still_harmed: list[ChunkRef] = []
-    threads = threads_for(target, *sources)
-    for chunk, source_name, is_sound in each(harmed, mend, threads=threads, should_stop=should_stop):
-        key = layout.chunk_key(cluster_id, chunk.sha256)
-        sent_bytes += 0 if source_name is None else chunk.size_bytes
-        if source_name is not None and is_sound:
-            repaired.append(RepairedObject(key, source_name))
-        else:
-            unrepaired.append(key)
-            still_harmed.append(chunk)
-        done_bytes += chunk.size_bytes
-        on_progress(Progress(done_bytes, total_bytes))
+    mended = _mend_chunks(manifest, harmed, target, givers, on_progress=on_progress, should_stop=should_stop)
+    repaired = mended.repaired
+    unrepaired = [layout.chunk_key(cluster_id, chunk.sha256) for chunk in mended.unrepaired]
     if not manifest_source:
         _renew_readme(target, manifest)
     target.sync()
-    if manifest_source and unrepaired:
-        unrepaired.append(manifest_key)
-    elif manifest_source:
+    if manifest_source:
         stop_if_asked(should_stop)
-        commit(target, manifest, may_commit=may_commit)
-        if _holds(target, manifest):
+        if not unrepaired:
+            commit(target, manifest, may_commit=may_commit)
+        if not unrepaired and _holds(target, manifest):
             repaired.append(RepairedObject(manifest_key, manifest_source))
         else:
             unrepaired.append(manifest_key)
     return RepairReport(
         checked_count=len(manifest.chunks) + 1,
-        repaired=tuple(sorted(repaired, key=lambda mended: mended.key)),
+        repaired=tuple(sorted(repaired, key=lambda written: written.key)),
         unrepaired=tuple(sorted(unrepaired)),
-        sent_bytes=sent_bytes,
-        affected=affected_rows(manifest, still_harmed),
+        sent_bytes=mended.sent_bytes,
+        affected=affected_rows(manifest, mended.unrepaired),
     )
+
+
+@dataclass(slots=True)
+class _Mended:
+    repaired: list[RepairedObject]
+    unrepaired: list[ChunkRef]
+    sent_bytes: int
+
+
+def _mend_chunks(
+    manifest: Manifest,
+    harmed: Sequence[ChunkRef],
+    target: ObjectStore,
+    givers: "_Sources",
+    *,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> _Mended:
+    """Fetch, write and read back each of the harmed chunks; progress goes on from the check of the whole backup."""
+
+    def mend(chunk: ChunkRef) -> tuple[ChunkRef, str | None, bool]:
+        """Who gave the chunk (None: nobody), and whether the target holds it now."""
+        given = givers.chunk(manifest.cluster_id, chunk)
+        if given is None:
+            return chunk, None, False
+        data, source_name = given
+        target.write(layout.chunk_key(manifest.cluster_id, chunk.sha256), data)
+        return chunk, source_name, read_back(target, manifest.cluster_id, chunk)[1]
+
+    mended = _Mended([], [], sent_bytes=0)
+    done_bytes = manifest.size_bytes
+    total_bytes = done_bytes + sum(chunk.size_bytes for chunk in harmed)
+    for chunk, source_name, is_sound in each(harmed, mend, threads=givers.threads(target), should_stop=should_stop):
+        if source_name is not None:
+            mended.sent_bytes += chunk.size_bytes
+        if source_name is not None and is_sound:
+            key = layout.chunk_key(manifest.cluster_id, chunk.sha256)
+            mended.repaired.append(RepairedObject(key, source_name))
+        else:
+            mended.unrepaired.append(chunk)
+        done_bytes += chunk.size_bytes
+        on_progress(Progress(done_bytes, total_bytes))
+    return mended
 
 
 def lineage_in(region: str, manifest: Manifest) -> tuple[LineageStep, ...]:
@@ -171,6 +190,10 @@ class _Sources:
             if len(data) == chunk.size_bytes and hashlib.sha256(data).hexdigest() == chunk.sha256:
                 return data, store.name
         return None
+
+    def threads(self, target: ObjectStore) -> int:
+        """How many fetch and write at once."""
+        return threads_for(target, *self._stores)
 
     def _in_turn(self) -> list[ObjectStore]:
         with self._lock:

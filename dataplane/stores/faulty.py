@@ -9,7 +9,6 @@ from dataplane.errors import StoreUnreachable
 from dataplane.stores.base import ObjectInfo, ObjectStore
 
 Verb = Literal["list", "read", "write", "delete", "sync"]
-VERBS: tuple[Verb, ...] = ("list", "read", "write", "delete", "sync")
 
 Result = TypeVar("Result")
 
