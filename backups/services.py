@@ -61,13 +61,12 @@ def plan_backup(
     """Write down a backup with its original and planned copies; nothing is read or moved yet.
 
     `collections` are (database, name) pairs, None for the whole cluster. Refuses what R1, R2, R3, R8 and R9 forbid,
-    and regions without a store.
+    a collection or region named twice, and regions without a store.
     """
     if reason := why_not_backed_up(cluster.plan):
         raise BackupRefused(reason)
     check_copy_targets(cluster.plan, region_facts(cluster.region), [region_facts(region) for region in regions])
-    if collections is not None and not collections:
-        raise BackupRefused("Choose at least one collection, or back up the whole cluster.", field="collections")
+    _check_collections(collections)
     kept_by_region = dict(kept_days_by_region or {})
     _check_retention(origin, kept_days, kept_by_region, regions)
     codes = [cluster.region_id, *(region.code for region in regions)]
@@ -103,6 +102,18 @@ def plan_backup(
         for code in codes
     )
     return backup
+
+
+def _check_collections(collections: Sequence[tuple[str, str]] | None) -> None:
+    if collections is None:
+        return
+    if not collections:
+        raise BackupRefused("Choose at least one collection, or back up the whole cluster.", field="collections")
+    seen: set[tuple[str, str]] = set()
+    for database, name in collections:
+        if (database, name) in seen:
+            raise BackupRefused(f"{name} was chosen twice. A backup holds it once.", field="collections")
+        seen.add((database, name))
 
 
 def _check_retention(

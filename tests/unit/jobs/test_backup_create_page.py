@@ -114,6 +114,7 @@ def test_chosen_collections_are_backed_up_and_no_others(admin, cluster):
         ({"copy": "on", "regions": ["gcp-asia-northeast1"]}, "No store is set up for gcp-asia-northeast1"),
         ({"copy": "on"}, "Tick at least one region"),
         ({"scope": "collection"}, "Choose at least one collection"),
+        ({"scope": "collection", "collections": ["default/docs"] * 2}, "docs was chosen twice"),
         ({"scope": "collection", "collections": ["default/gone"]}, "default/gone is not one of the available choices"),
         ({"scope": "collection", "collections": ["x" * 10_000]}, "is not one of the available choices"),
         ({"scope": "everything"}, "everything is not one of the available choices"),
