@@ -41,7 +41,8 @@ def expected_size(cluster: Cluster, chosen: Iterable[LiveCollection]) -> tuple[i
     """
     last: dict[tuple[str, str], BackupCollection] = {}
     newest = Backup.objects.filter(cluster=cluster, state=BackupState.AVAILABLE).order_by("-pk")[:5]
-    for row in BackupCollection.objects.filter(backup__in=list(newest), row_count__gt=0).order_by("backup"):
+    # By the id, oldest first so that the newest stays: "backup" would mean that model's own order, newest first.
+    for row in BackupCollection.objects.filter(backup__in=list(newest), row_count__gt=0).order_by("backup_id"):
         last[row.database, row.name] = row
     total, is_measured = 0, True
     for collection in chosen:
