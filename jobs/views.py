@@ -69,10 +69,12 @@ def job_table(request: HtmxHttpRequest) -> HttpResponse:
 
 def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
     may_manage = has(request.user, Privilege.BACKUP_MANAGE, job.project)
+    copies = list(job.children.for_row().order_by("pk"))
     return {
         "job": job,
         "events": job.events.select_related("by"),
-        "copies": job.children.for_row().order_by("pk"),
+        "copies": copies,
+        "is_live": job.is_active or any(copy.is_active for copy in copies),
         "may_cancel": may_manage and job.is_cancelable,
         "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,
     }

@@ -91,6 +91,15 @@ def test_a_page_asks_again_exactly_while_its_job_is_active(admin, cluster, state
         assert (b"hx-get" in admin.get(reverse(name, args=arguments)).content) == (state in ACTIVE), name
 
 
+@pytest.mark.parametrize("state", list(JobState))
+def test_the_page_of_an_original_that_succeeded_asks_again_exactly_while_a_copy_is_active(admin, cluster, state):
+    backup = make_backup(cluster, copies={VIRGINIA: CopyState.PLANNED})
+    original = make_job(backup.copies.get(is_original=True), type=JobType.BACKUP, state=JobState.SUCCESSFUL)
+    make_job(backup.copies.get(region=VIRGINIA), state=state, parent=original)
+    for name in ("jobs:job-progress", "jobs:job-detail"):
+        assert (b"hx-get" in admin.get(reverse(name, args=[original.code])).content) == (state in ACTIVE), name
+
+
 @pytest.mark.parametrize("name", ["jobs:job-progress", "jobs:job-table"])
 def test_a_fragment_has_one_root_that_replaces_itself(admin, cluster, name):
     job = make_job(type=JobType.BACKUP, cluster=cluster)
