@@ -57,6 +57,25 @@ def test_the_copies_ask_again_exactly_while_one_is_on_its_way(admin, cluster, st
         assert (b"hx-get" in page) == (state in UNSETTLED), name
 
 
+@pytest.mark.parametrize(
+    ("state", "held", "sentence"),
+    [
+        (BackupState.CREATING, (), "The list is written when the backup has been taken."),
+        (BackupState.FAILED, (), "None: the backup failed."),
+        (BackupState.FAILED, ("docs",), "None of them is kept, because the backup failed."),
+        (BackupState.CANCELED, (), "None: the backup was canceled."),
+        (BackupState.CANCELED, ("docs",), "None of them is kept, because the backup was canceled."),
+        (BackupState.AVAILABLE, (), "None: the cluster held no collection."),
+    ],
+)
+def test_the_part_that_renews_itself_says_what_is_true_of_the_collections(admin, cluster, state, held, sentence):
+    backup = make_backup(cluster, state=state, original_state=CopyState.PLANNED, collections=held)
+    words = text_of(admin.get(reverse("backups:backup-copies", args=[backup.code])))
+    assert sentence in words
+    assert words.count("The list is written") == (state == BackupState.CREATING)
+    assert all(name in words for name in held)
+
+
 def test_what_was_left_out_is_listed(admin, cluster):
     backup = make_backup(cluster, exclusions=[{"what": "password of db_admin", "why": "a restore makes a new one"}])
     words = text_of(admin.get(backup.get_absolute_url()))
