@@ -56,8 +56,13 @@ def with_implied(privileges: frozenset[Privilege]) -> frozenset[Privilege]:
 def privileges_of(
     organization_role: str | None, project_role: str | None, custom_privileges: frozenset[Privilege] = frozenset()
 ) -> frozenset[Privilege]:
-    """What a person may do in one project: the union of what both roles give (rule R4)."""
-    granted = BY_ORGANIZATION_ROLE.get(organization_role or "", frozenset())
+    """What a person may do in one project: the union of what both roles give (rule R4).
+
+    Nothing without a role in the organization, whatever the project still says of somebody who left.
+    """
+    if organization_role is None:
+        return frozenset()
+    granted = BY_ORGANIZATION_ROLE.get(organization_role, frozenset())
     if project_role == ProjectRole.CUSTOM:
         granted = granted | custom_privileges
     else:

@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
 class ProjectQuerySet(models.QuerySet[Any]):
     def where_user_has(self, user: User, privilege: Privilege) -> ProjectQuerySet:
-        """Projects in which `user` holds `privilege`, by whatever kind of role; one query."""
+        """Projects in which `user` holds `privilege`, by whatever kind of role; one query.
+
+        Only in organizations the user belongs to: a role left behind in a project counts for nothing.
+        """
         organization_roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]
         project_roles = [role for role, held in BY_PROJECT_ROLE.items() if privilege in with_implied(held)]
         sufficient = [held for held in Privilege if privilege in with_implied(frozenset({held}))]
         return self.filter(
-            Q(organization__members__user=user, organization__members__role__in=organization_roles)
+            Q(organization__members__role__in=organization_roles)
             | Q(members__user=user, members__role__in=project_roles)
             | Q(
                 members__user=user,
                 members__role=ProjectRole.CUSTOM,
                 members__custom_role__privileges__privilege__in=sufficient,
-            )
+            ),
+            organization__members__user=user,
         ).distinct()

@@ -28,6 +28,7 @@ BILLING = {Privilege.BILLING_VIEW, Privilege.BILLING_MANAGE}
         (OrganizationRole.BILLING_ADMIN, None, BILLING),
         (OrganizationRole.BILLING_ADMIN, ProjectRole.VIEWER, BILLING | LOOK),
         (None, None, set()),
+        (None, ProjectRole.ADMIN, set()),
         ("no-such-role", "no-such-role", set()),
     ],
 )
@@ -42,7 +43,7 @@ def test_a_custom_role_gives_its_privileges_and_nothing_else():
 
 
 def test_custom_privileges_count_only_in_a_custom_role():
-    assert privileges_of(None, ProjectRole.VIEWER, frozenset({Privilege.MEMBER_MANAGE})) == LOOK
+    assert privileges_of(OrganizationRole.MEMBER, ProjectRole.VIEWER, frozenset({Privilege.MEMBER_MANAGE})) == LOOK
 
 
 @pytest.mark.parametrize("thing", ["backup", "cluster", "billing"])
@@ -67,6 +68,19 @@ def test_the_list_of_projects_agrees_with_the_single_question(organization_role,
     )
     for privilege, asked in product(Privilege, type(project).objects.all()):
         assert projects_with(user, privilege).filter(pk=asked.pk).exists() == has(user, privilege, asked), privilege
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", [*ProjectRole.values])
+def test_who_left_the_organization_holds_nothing_in_its_projects(role, django_assert_num_queries):
+    project = make_project()
+    user = make_user(project=project, role=role, privileges=list(Privilege))
+    make_organization("Elsewhere").members.create(user=user, role=OrganizationRole.OWNER)
+    user.organization_memberships.filter(organization=project.organization).delete()
+    assert privileges_in(user, project) == set()
+    for privilege in Privilege:
+        with django_assert_num_queries(1):
+            assert list(projects_with(user, privilege)) == []
 
 
 @pytest.mark.django_db
