@@ -40,17 +40,21 @@ BY_PROJECT_ROLE: dict[str, frozenset[Privilege]] = {
     ProjectRole.VIEWER: LOOK_ONLY,
 }
 
-# Managing something includes looking at it.
+# Managing something includes looking at it. Backups are asked for on a cluster's page, and name what lies in it.
 _IMPLIED = {
-    Privilege.BACKUP_MANAGE: Privilege.BACKUP_VIEW,
-    Privilege.CLUSTER_MANAGE: Privilege.CLUSTER_VIEW,
-    Privilege.BILLING_MANAGE: Privilege.BILLING_VIEW,
+    Privilege.BACKUP_MANAGE: {Privilege.BACKUP_VIEW, Privilege.CLUSTER_VIEW},
+    Privilege.BACKUP_VIEW: {Privilege.CLUSTER_VIEW},
+    Privilege.CLUSTER_MANAGE: {Privilege.CLUSTER_VIEW},
+    Privilege.BILLING_MANAGE: {Privilege.BILLING_VIEW},
 }
 
 
 def with_implied(privileges: frozenset[Privilege]) -> frozenset[Privilege]:
-    """`privileges` and what they include: `backup: manage` brings `backup: view`."""
-    return privileges | {_IMPLIED[held] for held in privileges if held in _IMPLIED}
+    """`privileges` and what they include.
+
+    `backup: manage` brings `backup: view`, and both bring `cluster: view`; managing clusters or bills brings looking.
+    """
+    return privileges.union(*(_IMPLIED.get(held, frozenset()) for held in privileges))
 
 
 def privileges_of(

@@ -50,7 +50,14 @@ def test_custom_privileges_count_only_in_a_custom_role():
 def test_managing_includes_looking_but_not_the_other_way_round(thing):
     manage, view = Privilege(f"{thing}: manage"), Privilege(f"{thing}: view")
     assert view in with_implied(frozenset({manage}))
-    assert with_implied(frozenset({view})) == {view}
+    assert manage not in with_implied(frozenset({view}))
+
+
+@pytest.mark.parametrize("held", [Privilege.BACKUP_VIEW, Privilege.BACKUP_MANAGE])
+def test_whoever_sees_backups_sees_the_clusters_they_are_of(held):
+    assert Privilege.CLUSTER_VIEW in with_implied(frozenset({held}))
+    assert Privilege.CLUSTER_MANAGE not in with_implied(frozenset({held}))
+    assert with_implied(frozenset({Privilege.CLUSTER_VIEW})) == {Privilege.CLUSTER_VIEW}
 
 
 @pytest.mark.django_db

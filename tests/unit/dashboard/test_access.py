@@ -24,7 +24,7 @@ COLLEAGUES = ("owner", "project_admin", "operator", "viewer", "backup_manager", 
 HOLDERS = {
     Privilege.BACKUP_VIEW: {"owner", "project_admin", "operator", "viewer", "backup_manager"},
     Privilege.BACKUP_MANAGE: {"owner", "project_admin", "backup_manager"},
-    Privilege.CLUSTER_VIEW: {"owner", "project_admin", "operator", "viewer", "cluster_viewer"},
+    Privilege.CLUSTER_VIEW: {"owner", "project_admin", "operator", "viewer", "backup_manager", "cluster_viewer"},
     Privilege.CLUSTER_MANAGE: {"owner", "project_admin"},
     Privilege.BILLING_VIEW: {"owner", "project_admin", "billing_admin"},
 }
