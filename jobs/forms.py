@@ -52,6 +52,16 @@ class BackupForm(forms.Form):
         data = super().clean() or self.cleaned_data
         if data.get("copy") and not data.get("regions") and "regions" not in self.errors:
             self.add_error("regions", "Tick at least one region, or switch copying off.")
+        # Scripts send no part that is hidden. Without them everything is sent, and what was ticked is not dropped.
+        if data.get("regions") and not data.get("copy"):
+            self.add_error(
+                "regions", "You ticked regions, but copying is switched off. Switch it on, or untick the regions."
+            )
+        if data.get("collections") and data.get("scope") == Scope.CLUSTER:
+            self.add_error(
+                "collections",
+                "You ticked collections, but asked for the whole cluster. Ask for chosen collections, or untick them.",
+            )
         return data
 
     @property
@@ -64,7 +74,9 @@ class BackupForm(forms.Form):
 
     @property
     def chosen_regions(self) -> list[Region]:
-        return self.cleaned_data["regions"] if self.cleaned_data.get("copy") else []
+        """Where copies go; call it on valid data."""
+        regions: list[Region] = self.cleaned_data["regions"]
+        return regions
 
 
 class RestoreForm(forms.Form):

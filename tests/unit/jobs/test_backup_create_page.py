@@ -88,11 +88,6 @@ def test_htmx_is_led_to_the_job(admin, cluster):
     assert answer["HX-Redirect"] == Job.objects.get().get_absolute_url()
 
 
-def test_regions_count_only_while_copying_is_switched_on(admin, cluster):
-    admin.post(url_of(cluster), {"scope": "cluster", "regions": [VIRGINIA]})
-    assert Job.objects.get().backup.copies.get().region_id == OREGON
-
-
 def test_chosen_collections_are_backed_up_and_no_others(admin, cluster):
     admin.post(url_of(cluster), {"scope": "collection", "collections": ["default/notes"]})
     backup = Job.objects.get().backup
@@ -113,6 +108,8 @@ def test_chosen_collections_are_backed_up_and_no_others(admin, cluster):
         ({"copy": "on", "regions": ["gcp\x00us"]}, "There is no region called"),
         ({"copy": "on", "regions": ["gcp-asia-northeast1"]}, "No store is set up for gcp-asia-northeast1"),
         ({"copy": "on"}, "Tick at least one region"),
+        ({"regions": [VIRGINIA]}, "You ticked regions, but copying is switched off"),
+        ({"collections": ["default/docs"]}, "You ticked collections, but asked for the whole cluster"),
         ({"scope": "collection"}, "Choose at least one collection"),
         ({"scope": "collection", "collections": ["default/docs"] * 2}, "docs was chosen twice"),
         ({"scope": "collection", "collections": ["default/gone"]}, "default/gone is not one of the available choices"),
@@ -222,4 +219,14 @@ def test_the_quote_follows_the_chosen_collections(admin, cluster):
 @pytest.mark.parametrize("regions", [[AWS_FRANKFURT], [VIRGINIA, VIRGINIA], ["gcp-mars-north1"]])
 def test_there_is_no_quote_for_regions_that_are_refused(admin, cluster, regions):
     words = quote(admin, cluster, copy="on", regions=regions)
+    assert "Total" not in words
+
+
+@pytest.mark.parametrize(
+    ("ticked", "sentence"),
+    [({"regions": [VIRGINIA]}, "copying is switched off"), ({"collections": ["default/docs"]}, "the whole cluster")],
+)
+def test_the_quote_says_so_when_something_ticked_would_not_count(admin, cluster, ticked, sentence):
+    words = quote(admin, cluster, **ticked)
+    assert sentence in words
     assert "Total" not in words
