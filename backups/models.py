@@ -6,7 +6,7 @@ from accounts.models import Project, User
 from clusters.models import Cluster, Region, Store
 
 from .querysets import BackupQuerySet, CopyQuerySet
-from .states import MAY_BE_MADE_AGAIN, BackupState, CopyState, Origin, Scope
+from .states import MAY_BE_MADE_AGAIN, UNSETTLED, BackupState, CopyState, Origin, Scope
 
 
 class Backup(models.Model):
@@ -80,6 +80,8 @@ class Copy(models.Model):
     state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.PLANNED)
     reason = models.CharField(max_length=1000, blank=True, help_text="Why it failed or was canceled, in one sentence.")
     size_bytes = models.BigIntegerField(null=True, blank=True)
+    # Where the bytes came from: not always the original, which may be damaged. Empty for the original.
+    source_region = models.ForeignKey(Region, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     sent_bytes = models.BigIntegerField(default=0, help_text="Bytes that really travelled between regions.")
     skipped_bytes = models.BigIntegerField(default=0, help_text="Bytes the region already held.")
     kept_days = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: kept until deleted.")
@@ -121,6 +123,11 @@ class Copy(models.Model):
     @property
     def is_restorable(self) -> bool:
         return self.state == CopyState.AVAILABLE
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Will change without anybody's help; a removal that failed waits to be asked for again."""
+        return self.state in UNSETTLED and not (self.state == CopyState.DELETING and self.reason)
 
     @property
     def may_be_made_again(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from accounts.access import projects_with
 from accounts.models import User
@@ -47,14 +47,18 @@ class CopyQuerySet(models.QuerySet[Any]):
         """The available copy to copy from: the original, else the one proven last."""
         return self.available().select_related("store").order_by("-is_original", "-verified_at").first()
 
+    def relied_on_beside(self, copy: Copy) -> CopyQuerySet:
+        """Copies in the same store and of the same cluster as `copy` that are thought sound: their chunks must stay."""
+        return self.available().filter(store=copy.store_id, backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
+
     def planned(self) -> CopyQuerySet:
         return self.filter(state=CopyState.PLANNED)
 
     def visible_to(self, user: User, privilege: Privilege) -> CopyQuerySet:
         return self.filter(backup__project__in=projects_with(user, privilege))
 
-    def ever_stored(self) -> CopyQuerySet:
-        """Copies whose bytes lay in a store at some time, with all that their price depends on, in one query."""
-        return self.filter(stored_at__isnull=False).select_related(
-            "region", "backup__cluster__region", "backup__project"
+    def that_cost(self) -> CopyQuerySet:
+        """Copies whose bytes ever lay in a store or travelled, with all that their price depends on, in one query."""
+        return self.filter(Q(stored_at__isnull=False) | Q(sent_bytes__gt=0)).select_related(
+            "region", "source_region", "backup__cluster__region", "backup__project"
         )

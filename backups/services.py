@@ -190,10 +190,23 @@ def rename_backup(*, user: User, backup: Backup, name: str) -> None:
     backup.name = name
 
 
+def clear_reason(copy: Copy) -> None:
+    """Forget why the last attempt failed, because another one begins."""
+    copy.reason = ""
+    copy.save(update_fields=["reason"])
+
+
+def record_failed_deletion(copy: Copy, *, reason: str) -> None:
+    """The copy stays marked as being deleted, since part of it may be gone; the reason says what to mend."""
+    Copy.objects.filter(pk=copy.pk, state=CopyState.DELETING).update(reason=reason[:1000])
+
+
 @transaction.atomic
 def complete_deletion(copy: Copy) -> None:
     """The bytes are proven gone: close the copy, and the backup with its last copy."""
-    move_copy(copy, CopyState.DELETED, deleted_at=timezone.now())
+    # Two last copies may be gone at the same moment; the lock makes one of them see that it was the last.
+    Backup.objects.select_for_update().get(pk=copy.backup_id)
+    move_copy(copy, CopyState.DELETED, deleted_at=timezone.now(), reason="")
     backup = copy.backup
     if not backup.copies.exclude(state=CopyState.DELETED).exists():
         move_backup(backup, BackupState.DELETED)

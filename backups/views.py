@@ -22,7 +22,6 @@ from . import services
 from .errors import BackupRefused
 from .forms import RenameForm
 from .models import Backup
-from .states import UNSETTLED
 
 PAGE_SIZE = 50
 
@@ -63,7 +62,7 @@ def _detail_context(request: HtmxHttpRequest, backup: Backup) -> dict[str, Any]:
     return {
         "backup": backup,
         "copies": copies,
-        "is_live": any(copy.state in UNSETTLED for copy in copies),
+        "is_live": any(copy.is_on_its_way for copy in copies),
         "collections": backup.collections.all(),
         "can_restore": any(copy.is_restorable for copy in copies),
         "may_manage": has(request.user, Privilege.BACKUP_MANAGE, backup.project),

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from backups.models import Copy
+from clusters.models import Region
 from pricing.calculator import DAYS_PER_MONTH, Place, Rates, add_up, billable_days, storage_cost, transfer_cost
 from pricing.services import rates_for
 
@@ -75,7 +76,7 @@ class Costs:
 
 
 def costs_of(copies: Iterable[Copy], *, now: datetime) -> Costs:
-    """Costs of `copies` (from `Copy.objects.ever_stored()`) up to `now`, at the prices valid now."""
+    """Costs of `copies` (from `Copy.objects.that_cost()`) up to `now`, at the prices valid now."""
     rates: dict[str, Rates] = {}
     by_region: dict[str, list[Copy]] = defaultdict(list)
     by_flow: dict[tuple[str, str], list[Copy]] = defaultdict(list)
@@ -83,9 +84,10 @@ def costs_of(copies: Iterable[Copy], *, now: datetime) -> Costs:
         provider = copy.region.provider
         if provider not in rates:
             rates[provider] = rates_for(provider, now.date())
-        by_region[copy.region_id].append(copy)
+        if copy.stored_at is not None:
+            by_region[copy.region_id].append(copy)
         if not copy.is_original:
-            by_flow[copy.backup.cluster.region_id, copy.region_id].append(copy)
+            by_flow[_source(copy).code, copy.region_id].append(copy)
     storage = (_storage(rows, rates[rows[0].region.provider], now) for _, rows in sorted(by_region.items()))
     transfer = (_flow(rows, rates[rows[0].region.provider]) for _, rows in sorted(by_flow.items()))
     return Costs(tuple(storage), tuple(transfer))
@@ -110,8 +112,12 @@ def _storage(copies: list[Copy], rates: Rates, now: datetime) -> RegionStorage:
     return RegionStorage(region.code, str(region), len(held), size_bytes, price, per_month, so_far)
 
 
+def _source(copy: Copy) -> Region:
+    return copy.source_region or copy.backup.cluster.region
+
+
 def _flow(copies: list[Copy], rates: Rates) -> TransferFlow:
-    source, target = copies[0].backup.cluster.region, copies[0].region
+    source, target = _source(copies[0]), copies[0].region
     price = rates.transfer_price(Place(source.code, source.continent), Place(target.code, target.continent))
     sent_bytes = sum(copy.sent_bytes for copy in copies)
     return TransferFlow(

@@ -57,7 +57,7 @@ def overview(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _costs(request: HtmxHttpRequest) -> Costs:
-    copies = Copy.objects.visible_to(request.user, Privilege.BILLING_VIEW).ever_stored()
+    copies = Copy.objects.visible_to(request.user, Privilege.BILLING_VIEW).that_cost()
     return costs_of(copies, now=timezone.now())
 
 

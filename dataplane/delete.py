@@ -1,6 +1,6 @@
 """Deleting a backup from one store, and only what no other backup there needs."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,15 +22,20 @@ class DeleteReport:
 
 
 def delete_backup(
-    *, cluster_id: str, backup_id: str, store: ObjectStore, known_backups: Collection[str] = ()
+    *,
+    cluster_id: str,
+    backup_id: str,
+    store: ObjectStore,
+    known_backups: Collection[str] = (),
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> DeleteReport:
     """Remove the manifest, then each of its chunks that no other manifest of the cluster names, then the README.
 
     Everything is read before anything is deleted: when a listing or another manifest cannot be read, or a backup of
     `known_backups` (ids that the caller knows to be in this store) has no manifest, the error is raised and nothing is
-    deleted. Safe to run again, also after being cut short: the former manifest is kept as a tombstone until its last
-    chunk is gone. A backup that is not there is fine. When the backup's own manifest is damaged, its chunks are unknown
-    and stay until `collect_chunks` finds them unneeded.
+    deleted. `should_stop` is asked before every chunk. Safe to run again, also after being cut short: the former
+    manifest is kept as a tombstone until its last chunk is gone. A backup that is not there is fine. When the backup's
+    own manifest is damaged, its chunks are unknown and stay until `collect_chunks` finds them unneeded.
     """
     manifest_key = layout.manifest_key(cluster_id, backup_id)
     tombstone_key = layout.tombstone_key(cluster_id, backup_id)
@@ -52,7 +57,7 @@ def delete_backup(
             store.sync()
         store.delete(manifest_key)
         store.sync()  # the manifest is gone for good before the first chunk it names
-    removed = list(remove_chunks(sorted(own), needed, store, should_stop=_never)) if needed else []
+    removed = list(remove_chunks(sorted(own), needed, store, should_stop=should_stop)) if needed else []
     store.delete(readme_key)
     store.sync()  # and the last chunk before the tombstone
     store.delete(tombstone_key)
@@ -62,10 +67,6 @@ def delete_backup(
         freed_bytes=sum(present[key] for key in removed),
         kept_chunks=len(own) - len(removed),
     )
-
-
-def _never() -> bool:
-    return False
 
 
 def _chunks_named_by(store: ObjectStore, key: str, cluster_id: str, backup_id: str) -> set[str]:

@@ -94,6 +94,21 @@ def restore_backup(
     return RestoreReport(tuple(restored), lacking)
 
 
+def discard_unfinished(plan: RestorePlan, *, endpoint: ClusterEndpoint) -> tuple[CollectionRef, ...]:
+    """Drop what this restore was still writing when it was given up; returns it. Finished collections stay.
+
+    Needs `plan.collections`. ClusterError when the cluster does not let go of it.
+    """
+    dropped = []
+    with Cluster(endpoint) as cluster:
+        for mapping in plan.collections or ():
+            staging = CollectionRef(mapping.target.database, _staging_name(plan, mapping.target))
+            if staging.database in cluster.databases() and cluster.has_collection(staging):
+                cluster.drop(staging)
+                dropped.append(staging)
+    return tuple(dropped)
+
+
 @dataclass(slots=True)
 class _Meter:
     on_progress: Callable[[Progress], None]

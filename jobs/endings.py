@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from backups.services import abandon_planned_copies, complete_copy, complete_deletion, move_backup, move_copy
+from backups.services import (
+    abandon_planned_copies,
+    complete_copy,
+    complete_deletion,
+    move_backup,
+    move_copy,
+    record_failed_deletion,
+)
 from backups.states import BackupState, CopyState
 
 from .models import Job
@@ -23,8 +30,11 @@ def settle(job: Job) -> None:
     """Tell the catalogue that `job` failed, crashed or was canceled, with the job's own reason.
 
     If it was the original, every copy that waited for it ends with a job that says why; nothing waits for ever (R6).
-    A failed restore or removal changes nothing in the catalogue: a copy being removed stays marked until it is gone.
+    A failed restore changes nothing in the catalogue; a copy being removed stays marked, with the reason, until it is
+    gone.
     """
+    if job.type == JobType.DELETE:
+        record_failed_deletion(job.copy, reason=job.reason)
     if job.type not in {JobType.BACKUP, JobType.COPY}:
         return
     state = JobState(job.state)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from .errors import StaleJob
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from dataplane.progress import Progress
 
 log = logging.getLogger(__name__)
+
+# Progress is written, and a cancellation heard, this often at most.
+BEAT_SECONDS = 1.0
 
 
 class Hold:
@@ -35,6 +40,7 @@ class Hold:
         self._stopping = stopping
         self._released = threading.Event()
         self._progress: Progress | None = None
+        self._meter: Callable[[Progress], None] | None = None
         self._renewed_at = time.monotonic()
         self.is_lost = False
         self.is_canceled = False
@@ -59,6 +65,25 @@ class Hold:
     def should_stop(self) -> bool:
         return self.is_lost or self.is_canceled or self._stopping.is_set()
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction in which the job is proven to be ours; StaleJob if it is not.
+
+        Everything a worker writes about its job goes through here or through `move_job`: a worker that slept past its
+        lease finds out before it writes, and nobody can take the job over between the proof and the commit.
+        """
+        with transaction.atomic():
+            self.may_commit()
+            yield
+
+    def meter_into(self, write: Callable[[Progress], None]) -> None:
+        """Call `write` with the newest progress, in the transaction that writes it, at most once a second."""
+        self._meter = write
+
+    def begin_phase(self) -> None:
+        """Forget what was reported so far: what comes next counts from the beginning."""
+        self._progress, self._meter = None, None
+
     def may_commit(self) -> None:
         """Raise StaleJob unless the job is still ours and nobody asked to stop; asks the database, not memory."""
         if renew_lease(self._job_id, self._lease) not in {JobState.IN_PROGRESS, JobState.VERIFYING}:
@@ -67,7 +92,7 @@ class Hold:
     def _beat(self) -> None:
         try:
             written: Progress | None = None
-            while not self._released.wait(1.0):
+            while not self._released.wait(BEAT_SECONDS):
                 progress = self._progress
                 is_due = time.monotonic() - self._renewed_at >= settings.JOB_LEASE_SECONDS / 3
                 if progress is written and not is_due and not self._wants_news():
@@ -94,7 +119,10 @@ class Hold:
                 "progress_at": timezone.now(),
             }
         try:
-            state = renew_lease(self._job_id, self._lease, **changes)
+            with transaction.atomic():
+                state = renew_lease(self._job_id, self._lease, **changes)
+                if state is not None and progress is not None and self._meter is not None:
+                    self._meter(progress)
         except DatabaseError as trouble:
             # The database may be back before the lease ends; after that somebody else may own the job.
             connection.close()

@@ -41,6 +41,8 @@ class Job(models.Model):
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    # When the bytes that `bytes_done` counts began to move: with every attempt, and again for reading them back.
+    phase_started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     priority = models.PositiveSmallIntegerField(default=50)
@@ -126,10 +128,10 @@ class Job(models.Model):
 
     @property
     def rate_bytes_per_second(self) -> float | None:
-        """Average rate of this job's bytes, or None before there is one."""
-        if not self.bytes_done or not self.started_at:
+        """Average rate since the attempt, or the reading back, began; None before there is one."""
+        if not self.bytes_done or not self.phase_started_at:
             return None
-        seconds = ((self.progress_at or timezone.now()) - self.started_at).total_seconds()
+        seconds = ((self.progress_at or timezone.now()) - self.phase_started_at).total_seconds()
         return self.bytes_done / seconds if seconds > 0 else None
 
 

@@ -94,6 +94,7 @@ def claim_job(worker: str) -> Job | None:
                     attempt=F("attempt") + 1,
                     worker=worker,
                     started_at=job.started_at or timezone.now(),
+                    phase_started_at=timezone.now(),
                     not_before=None,
                     bytes_done=0,
                     bytes_total=0,

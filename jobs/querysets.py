@@ -45,7 +45,8 @@ class JobQuerySet(models.QuerySet[Any]):
         """Pending jobs whose time has come, most urgent first.
 
         Removing and writing never meet in one cluster's part of one region: a removal decides which chunks nobody
-        needs, and a writer may be relying on just those (rule R16).
+        needs, and a writer may be relying on just those (rule R16). Nor is a copy removed while a restore or another
+        copy of its backup is read from it.
         """
         from jobs.models import Job
 
@@ -54,10 +55,14 @@ class JobQuerySet(models.QuerySet[Any]):
         ).exclude(pk=OuterRef("pk"))
         writers = neighbours.filter(type__in=[JobType.BACKUP, JobType.COPY])
         removers = neighbours.filter(type=JobType.DELETE)
+        of_this_backup = Job.objects.filter(backup=OuterRef("backup"), state__in=HELD).exclude(pk=OuterRef("pk"))
+        readers = of_this_backup.filter(type__in=[JobType.RESTORE, JobType.COPY])
+        removers_of_it = of_this_backup.filter(type=JobType.DELETE)
         return (
             self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state=JobState.PENDING)
-            .exclude(Q(type=JobType.DELETE) & (Exists(writers) | Exists(removers)))
-            .exclude(Q(type__in=[JobType.BACKUP, JobType.COPY, JobType.RESTORE]) & Exists(removers))
+            .exclude(Q(type=JobType.DELETE) & (Exists(writers) | Exists(removers) | Exists(readers)))
+            .exclude(Q(type__in=[JobType.BACKUP, JobType.COPY]) & Exists(removers))
+            .exclude(Q(type__in=[JobType.RESTORE, JobType.COPY]) & Exists(removers_of_it))
             .order_by("priority", "pk")
         )
 

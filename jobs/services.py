@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 from accounts.access import require
 from accounts.models import Project, User
 from accounts.privileges import Privilege
+from backups.errors import StaleBackup
 from backups.models import Backup, Copy
-from backups.services import move_copy, plan_backup
+from backups.services import clear_reason, move_copy, plan_backup
 from backups.states import MAY_BE_MADE_AGAIN, CopyState, Origin
 from clusters.models import Cluster, Region
 from clusters.rules import why_not_backed_up
@@ -81,6 +82,12 @@ def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: 
     """Queue a restore from `copy` into the existing cluster `target`; it only ever adds collections there."""
     for project in (copy.backup.project, target.project):
         require(user, Privilege.BACKUP_MANAGE, project)
+    # The state as it is now, and as it stays until this is committed: a deletion may have come first.
+    copy = Copy.objects.select_for_update(of=("self",)).select_related("backup__project", "region").get(pk=copy.pk)
+    if target.project.organization_id != copy.backup.project.organization_id:
+        raise JobRefused(
+            "A backup is restored within its own organization; choose one of its clusters.", field="target"
+        )
     if copy.state != CopyState.AVAILABLE:
         raise JobRefused(f"The copy in {copy.region} is {copy.get_state_display().lower()}; choose an available one.")
     if target.dropped_at is not None:
@@ -125,8 +132,13 @@ def request_deletion(*, user: User, backup: Backup) -> list[Job]:
     jobs = []
     for copy in backup.copies.exclude(state=CopyState.DELETED):
         # A copy whose removal failed is still marked as being deleted: asking again means trying again.
-        if copy.state != CopyState.DELETING:
-            move_copy(copy, CopyState.DELETING)
+        try:
+            if copy.state != CopyState.DELETING:
+                move_copy(copy, CopyState.DELETING, reason="")
+            else:
+                clear_reason(copy)
+        except StaleBackup as clash:
+            raise JobRefused(f"{backup.name} has just changed. Look again and repeat if needed.") from clash
         jobs.append(create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user))
     if not jobs:
         raise JobRefused(f"{backup.name} is already deleted.")
@@ -159,7 +171,10 @@ def retry_copy(*, user: User, copy: Copy) -> Job:
         raise JobRefused("Only a failed, canceled or damaged copy can be made again.")
     if not backup.copies.available().exists():
         raise JobRefused("No copy of this backup is available, so there is nothing to copy from.")
-    move_copy(copy, CopyState.PLANNED, reason="")
+    try:
+        move_copy(copy, CopyState.PLANNED, reason="")
+    except StaleBackup as clash:
+        raise JobRefused("This copy is already being made again.") from clash
     original = backup.jobs.filter(type=JobType.BACKUP).order_by("pk").last()
     try:
         with transaction.atomic():

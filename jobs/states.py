@@ -39,7 +39,7 @@ MOVES: dict[str, set[str]] = {
         JobState.CANCELING,
         JobState.PENDING,
     },
-    JobState.CANCELING: {JobState.CANCELED, JobState.CRASHED},
+    JobState.CANCELING: {JobState.CANCELED},
 }
 FINAL = frozenset(JobState) - MOVES.keys()
 ACTIVE = frozenset(MOVES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -11,12 +13,17 @@ from backups.models import Copy
 from backups.services import move_copy, record_contents, record_damage
 from backups.states import CopyState
 from clusters.live import endpoint_of
+from clusters.models import Region
+from dataplane import layout
 from dataplane.backup import BackupPlan, take_backup
+from dataplane.collect import collect_chunks
 from dataplane.copy import CopyPlan, copy_backup
 from dataplane.delete import delete_backup
 from dataplane.errors import BackupDamaged, DataPlaneError
 from dataplane.milvus import CollectionRef
-from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
+from dataplane.progress import Progress
+from dataplane.restore import CollectionMapping, RestorePlan, discard_unfinished, restore_backup
+from dataplane.stores.base import ObjectStore
 from dataplane.verify import verify_backup
 
 from .endings import succeed_backup, succeed_copy, succeed_deletion
@@ -54,7 +61,7 @@ def carry_out(job: Job, hold: Hold) -> None:
 def _carry_out_backup(job: Job, hold: Hold) -> None:
     copy, backup, cluster = job.copy, job.backup, job.cluster
     chosen = tuple(CollectionRef(row.database, row.name) for row in backup.collections.all())
-    _begin_transfer(copy)
+    _begin_transfer(job, hold)
     report = take_backup(
         BackupPlan(
             backup_id=backup.code,
@@ -72,9 +79,9 @@ def _carry_out_backup(job: Job, hold: Hold) -> None:
         should_stop=hold.should_stop,
         may_commit=hold.may_commit,
     )
-    move_copy(copy, CopyState.VERIFYING, stored_at=timezone.now(), size_bytes=report.size_bytes)
-    record_contents(backup, report.manifest)
-    checked = _verify(job, hold)
+    with hold.writing():
+        record_contents(backup, report.manifest)
+    checked = _verify(job, hold, size_bytes=report.size_bytes)
     succeed_backup(
         job,
         size_bytes=report.size_bytes,
@@ -88,7 +95,14 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
     source = backup.copies.best_source()
     if source is None:
         raise NothingToCopyFrom(f"No copy of {backup.name} is available any more, so there is nothing to copy from.")
-    _begin_transfer(copy)
+    _begin_transfer(job, hold, source_region=source.region)
+    meter = _SentBytes(copy)
+    hold.meter_into(meter.write)
+
+    def on_progress(progress: Progress) -> None:
+        meter.see(progress)
+        hold.on_progress(progress)
+
     try:
         report = copy_backup(
             CopyPlan(
@@ -100,22 +114,21 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
             ),
             source=source.store.open(),
             target=copy.store.open(),
-            on_progress=hold.on_progress,
+            on_progress=on_progress,
             should_stop=hold.should_stop,
             may_commit=hold.may_commit,
         )
     except BackupDamaged as damage:
-        record_damage(source, reason=str(damage))
+        with hold.writing():
+            record_damage(source, reason=str(damage))
         raise DamagedAtSource(str(damage)) from damage
-    move_copy(
-        copy,
-        CopyState.VERIFYING,
-        stored_at=timezone.now(),
+    checked = _verify(
+        job,
+        hold,
         size_bytes=report.size_bytes,
-        sent_bytes=copy.sent_bytes + report.sent_bytes,
+        sent_bytes=meter.sent_before + report.sent_bytes,
         skipped_bytes=report.skipped_bytes,
     )
-    checked = _verify(job, hold)
     succeed_copy(
         job,
         size_bytes=report.size_bytes,
@@ -123,14 +136,47 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
     )
 
 
-def _begin_transfer(copy: Copy) -> None:
-    if copy.state != CopyState.TRANSFERRING:
-        move_copy(copy, CopyState.TRANSFERRING, reason="")
+class _SentBytes:
+    """Counts what a copy really sent, attempt by attempt: it is paid for, also when the attempt came to nothing.
+
+    What was sent in the last second before a worker is killed is not counted.
+    """
+
+    def __init__(self, copy: Copy) -> None:
+        self._copy_id, self.sent_before = copy.pk, copy.sent_bytes
+        self._done_at_start: int | None = None
+
+    def see(self, progress: Progress) -> None:
+        if self._done_at_start is None:
+            self._done_at_start = progress.bytes_done  # what the target held already
+
+    def write(self, progress: Progress) -> None:
+        sent = progress.bytes_done - (self._done_at_start or 0)
+        Copy.objects.filter(pk=self._copy_id).update(sent_bytes=self.sent_before + sent)
 
 
-def _verify(job: Job, hold: Hold) -> str:
-    """Read back everything that lies in the copy's store; says what was checked, or raises DamagedOnArrival."""
-    move_job(job, JobState.VERIFYING, note="Every byte has arrived; reading all of it back")
+def _begin_transfer(job: Job, hold: Hold, *, source_region: Region | None = None) -> None:
+    with hold.writing():
+        if job.copy.state != CopyState.TRANSFERRING:
+            move_copy(job.copy, CopyState.TRANSFERRING, reason="")
+        Copy.objects.filter(pk=job.copy_id).update(source_region=source_region)
+
+
+def _verify(job: Job, hold: Hold, **stored: int) -> str:
+    """Read back everything that lies in the copy's store; says what was checked, or raises DamagedOnArrival.
+
+    `stored` are the sizes that are known now that every byte has arrived.
+    """
+    hold.begin_phase()
+    with hold.writing():
+        move_job(
+            job,
+            JobState.VERIFYING,
+            note="Every byte has arrived; reading all of it back",
+            phase_started_at=timezone.now(),
+            bytes_done=0,
+        )
+        move_copy(job.copy, CopyState.VERIFYING, stored_at=timezone.now(), **stored)
     store = job.copy.store.open()
     report = verify_backup(
         cluster_id=job.backup.cluster.code,
@@ -142,8 +188,10 @@ def _verify(job: Job, hold: Hold) -> str:
     if report.is_sound:
         return f"{report.checked_count:,} objects read back and found sound"
     # An object whose digest is wrong is worthless under its name, and its right size would make a second try skip it.
+    # It is read once more before it goes, for other backups may name it too and a read can go wrong by itself.
     for key in report.damaged:
-        store.delete(key)
+        if not _is_sound(store, key):
+            store.delete(key)
     harmed = [*report.damaged, *report.missing]
     raise DamagedOnArrival(
         f"{store.name} gave back {len(harmed)} of {report.checked_count + len(report.missing)} objects damaged or not "
@@ -151,30 +199,41 @@ def _verify(job: Job, hold: Hold) -> str:
     )
 
 
+def _is_sound(store: ObjectStore, key: str) -> bool:
+    digest = layout.digest_of_chunk(key)
+    return digest is not None and hashlib.sha256(store.read_bytes(key)).hexdigest() == digest
+
+
+def _restore_plan(job: Job, request: RestoreRequest) -> RestorePlan:
+    return RestorePlan(
+        cluster_id=job.backup.cluster.code,
+        backup_id=job.backup.code,
+        collections=tuple(
+            CollectionMapping(
+                source=CollectionRef(row.database, row.name), target=CollectionRef(row.database, row.new_name)
+            )
+            for row in request.collections
+        ),
+        cu_size=request.cu_size,
+        load=request.load,
+        # The same for every attempt: by it, a retry finds what an earlier one left behind.
+        attempt_id=job.code.removeprefix("job-"),
+    )
+
+
 def _carry_out_restore(job: Job, hold: Hold) -> None:
     request = RestoreRequest.from_json(job.parameters)
     try:
         report = restore_backup(
-            RestorePlan(
-                cluster_id=job.backup.cluster.code,
-                backup_id=job.backup.code,
-                collections=tuple(
-                    CollectionMapping(
-                        source=CollectionRef(row.database, row.name), target=CollectionRef(row.database, row.new_name)
-                    )
-                    for row in request.collections
-                ),
-                cu_size=request.cu_size,
-                load=request.load,
-                attempt_id=job.code.removeprefix("job-"),
-            ),
+            _restore_plan(job, request),
             store=job.copy.store.open(),
             endpoint=endpoint_of(job.cluster, timeout_seconds=settings.WORKER_CLUSTER_TIMEOUT_SECONDS),
             on_progress=hold.on_progress,
             should_stop=hold.should_stop,
         )
     except BackupDamaged as damage:
-        record_damage(job.copy, reason=str(damage))
+        with hold.writing():
+            record_damage(job.copy, reason=str(damage))
         raise
     rows = sum(collection.row_count for collection in report.collections)
     notes = [note for collection in report.collections for note in collection.notes]
@@ -189,10 +248,50 @@ def _carry_out_restore(job: Job, hold: Hold) -> None:
     )
 
 
+def discard_restore(job: Job) -> str:
+    """Remove what a restore that ends badly left half-written; a sentence for its history, empty if there is none."""
+    plan = _restore_plan(job, RestoreRequest.from_json(job.parameters))
+    try:
+        dropped = discard_unfinished(plan, endpoint=endpoint_of(job.cluster))
+    except DataPlaneError as failure:
+        return f"A collection whose name ends in __restoring_{plan.attempt_id} may be left in the cluster: {failure}"
+    return f"Removed the half-written {', '.join(map(str, dropped))}." if dropped else ""
+
+
 def _carry_out_deletion(job: Job, hold: Hold) -> None:
+    """Remove the backup, then what no backup of the cluster in this store needs, such as chunks of canceled ones.
+
+    The claim keeps everybody who writes into this cluster's part of this store away meanwhile (see
+    `JobQuerySet.claimable`), so nothing that lies there unneeded is waiting for its manifest.
+    """
+    cluster_id, backup_id, store = job.backup.cluster.code, job.backup.code, job.copy.store.open()
+    relied_on = Copy.objects.relied_on_beside(job.copy)
+    known_backups = list(relied_on.values_list("backup__code", flat=True))
+
+    def should_stop() -> bool:
+        # Asks the database every time: a worker that slept past its lease must not delete what was committed since.
+        hold.may_commit()
+        return hold.should_stop()
+
     hold.may_commit()
-    report = delete_backup(cluster_id=job.backup.cluster.code, backup_id=job.backup.code, store=job.copy.store.open())
-    succeed_deletion(job, note=f"{report.object_count:,} objects deleted, {report.freed_bytes:,} bytes freed")
+    deleted = delete_backup(
+        cluster_id=cluster_id,
+        backup_id=backup_id,
+        store=store,
+        known_backups=known_backups,
+        should_stop=should_stop,
+    )
+    collected = collect_chunks(
+        cluster_id=cluster_id,
+        store=store,
+        grace=timedelta(0),
+        now=timezone.now(),
+        known_backups=known_backups,
+        should_stop=should_stop,
+    )
+    freed_bytes = deleted.freed_bytes + collected.freed_bytes
+    count = deleted.object_count + collected.removed_count
+    succeed_deletion(job, note=f"{count:,} objects deleted, {freed_bytes:,} bytes freed")
 
 
 _BY_TYPE: dict[JobType, Callable[[Job, Hold], None]] = {

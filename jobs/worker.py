@@ -10,7 +10,7 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,10 +22,12 @@ from .errors import StaleJob
 from .hold import Hold
 from .models import Job
 from .moves import claim_job, move_job
-from .states import JobState, backoff_seconds
+from .states import JobState, JobType, backoff_seconds
 
 log = logging.getLogger(__name__)
 
+# The database is away or locked for too long; anything else it says is our mistake.
+DATABASE_TROUBLE = (OperationalError, InterfaceError)
 OUR_FAULT = "Something went wrong on our side; the log of the worker has the details under {code}."
 
 
@@ -33,13 +35,24 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def run_worker(stopping: threading.Event) -> None:
-    """Work until `stopping` is set, then hand back what is unfinished."""
+def run_worker(stopping: threading.Event) -> bool:
+    """Work until `stopping` is set, then hand back what is unfinished; False if a thread ended by itself."""
     from . import work  # noqa: F401  (imports the Milvus client now, not with the first job)
 
-    name = worker_name()
+    name, broken = worker_name(), threading.Event()
+
+    def work_until_stopped(thread_name: str) -> None:
+        try:
+            _work_on_jobs(thread_name, stopping)
+        finally:
+            if not stopping.is_set():
+                # With a thread fewer everything would look well and be slow; the supervisor starts a whole worker.
+                log.critical("%s ended by itself; the worker stops", thread_name)
+                broken.set()
+                stopping.set()
+
     threads = [
-        threading.Thread(target=_work_on_jobs, args=(f"{name}:{number}", stopping), name=f"worker-{number}")
+        threading.Thread(target=work_until_stopped, args=(f"{name}:{number}",), name=f"worker-{number}")
         for number in range(settings.WORKER_CONCURRENCY)
     ]
     for thread in threads:
@@ -47,21 +60,23 @@ def run_worker(stopping: threading.Event) -> None:
     log.info("Worker %s is ready, %d jobs at a time", name, len(threads))
     for thread in threads:
         thread.join()
+    return not broken.is_set()
 
 
 def _work_on_jobs(name: str, stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
             job = next_job(name)
-        except DatabaseError as trouble:
+            if job is not None:
+                run_job(job, stopping)
+                continue
+        except DATABASE_TROUBLE as trouble:
+            # A job that was being carried out keeps its lease until it runs out; the sweep then gives it back.
             log.warning("The database does not answer, trying again: %s", trouble)
             close_old_connections()
             stopping.wait(2)
             continue
-        if job is None:
-            stopping.wait(settings.JOB_POLL_SECONDS)
-        else:
-            run_job(job, stopping)
+        stopping.wait(settings.JOB_POLL_SECONDS)
     connection.close()
 
 
@@ -73,7 +88,7 @@ def next_job(name: str) -> Job | None:
 
 
 def run_job(job: Job, stopping: threading.Event) -> None:
-    """Carry out a claimed job and record how it ended; never raises for what the job did."""
+    """Carry out a claimed job and record how it ended; raises only when the database does not answer."""
     from .work import carry_out
 
     started = time.monotonic()
@@ -82,25 +97,25 @@ def run_job(job: Job, stopping: threading.Event) -> None:
         try:
             carry_out(job, hold)
         except (Stopped, StaleJob, StaleBackup, StaleFence) as stop:
-            hold.release()
-            _end_stopped(job, hold, stop, is_shutdown=stopping.is_set())
+            _end_stopped(job, stop, is_shutdown=stopping.is_set())
         except DataPlaneError as failure:
-            hold.release()
             _end_failed(job, failure)
+        except DATABASE_TROUBLE:
+            raise
         except Exception:
             log.exception("%s crashed", job)
-            hold.release()
             _end_crashed(job)
-    log.info("%s: %s after %.1f s", job, job.state, time.monotonic() - started)
+    job.refresh_from_db()
+    log.info("%s: %s after %.1f s %s", job, job.state, time.monotonic() - started, job.reason)
 
 
-def _end_stopped(job: Job, hold: Hold, stop: Exception, *, is_shutdown: bool) -> None:
+def _end_stopped(job: Job, stop: Exception, *, is_shutdown: bool) -> None:
     """Somebody wants the work stopped: a person who canceled, a shutdown, or a worker that took the job over."""
     fresh = _still_mine(job)
     if fresh is None:
         log.warning("%s was taken over by somebody else: %s", job, stop)
     elif fresh.state == JobState.CANCELING:
-        _cancel(fresh)
+        _give_up(fresh, JobState.CANCELED, fresh.reason)
     elif is_shutdown:
         # Not the job's fault: the attempt does not count.
         note = f"{job.worker} shut down; another worker goes on"
@@ -116,14 +131,14 @@ def _end_failed(job: Job, failure: DataPlaneError) -> None:
         return
     reason = str(failure)[:1000]
     if fresh.state == JobState.CANCELING:
-        _cancel(fresh)
+        _give_up(fresh, JobState.CANCELED, fresh.reason)
     elif failure.retryable and fresh.attempt < fresh.max_attempts:
         wait = backoff_seconds(fresh.attempt)
         not_before = timezone.now() + timedelta(seconds=wait)
         note = f"{reason} Trying again in {wait} s."
         _move_or_let_go(fresh, JobState.PENDING, note=note, reason=reason, not_before=not_before)
     else:
-        _end_badly(fresh, JobState.FAILED, reason)
+        _give_up(fresh, JobState.FAILED, reason)
 
 
 def _end_crashed(job: Job) -> None:
@@ -131,19 +146,25 @@ def _end_crashed(job: Job) -> None:
     if fresh is None:
         return
     if fresh.state == JobState.CANCELING:
-        _cancel(fresh)
+        _give_up(fresh, JobState.CANCELED, fresh.reason)
     else:
-        _end_badly(fresh, JobState.CRASHED, OUR_FAULT.format(code=job.code))
+        _give_up(fresh, JobState.CRASHED, OUR_FAULT.format(code=job.code))
 
 
-def _cancel(job: Job) -> None:
-    _end_badly(job, JobState.CANCELED, job.reason or "Canceled.")
+def _give_up(job: Job, state: JobState, reason: str) -> None:
+    """End a job of ours without success, and take away what it left half-done where that lies outside the stores."""
+    note = reason
+    if job.type == JobType.RESTORE:
+        from .work import discard_restore
+
+        note = f"{reason} {discard_restore(job)}".strip()
+    _end_badly(job, state, reason=reason, note=note)
 
 
-def _end_badly(job: Job, state: JobState, reason: str) -> None:
+def _end_badly(job: Job, state: JobState, *, reason: str, note: str) -> None:
     try:
         with transaction.atomic():
-            move_job(job, state, note=reason, reason=reason)
+            move_job(job, state, note=note, reason=reason)
             settle(job)
     except (StaleJob, StaleBackup) as stale:
         log.warning("%s was moved by somebody else: %s", job, stale)
@@ -181,10 +202,10 @@ def _release(job_id: int) -> bool:
         return False
     silence = f"{job.worker} stopped answering"
     if job.state == JobState.CANCELING:
-        _cancel(job)
+        _end_badly(job, JobState.CANCELED, reason=job.reason, note=f"{silence}; nothing is left to stop")
     elif job.attempt < job.max_attempts:
         _move_or_let_go(job, JobState.PENDING, note=f"{silence}; the job runs again", not_before=None)
     else:
         reason = f"{silence}, as had others in {job.attempt} attempts. {OUR_FAULT.format(code=job.code)}"
-        _end_badly(job, JobState.CRASHED, reason)
+        _end_badly(job, JobState.CRASHED, reason=reason, note=reason)
     return True

@@ -1,4 +1,5 @@
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -14,4 +15,5 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
-        run_worker(stopping)
+        if not run_worker(stopping):
+            sys.exit(1)

@@ -44,7 +44,7 @@ def cluster(people) -> Cluster:
 
 
 def found_costs() -> Costs:
-    return costs_of(Copy.objects.ever_stored(), now=timezone.now())
+    return costs_of(Copy.objects.that_cost(), now=timezone.now())
 
 
 def example(cluster: Cluster) -> Backup:
@@ -75,7 +75,7 @@ def test_the_seeds_example_costs_its_transfer_once_and_its_storage_by_region(clu
 def test_a_started_day_counts_whole_and_at_least_one(cluster, age, days):
     copy = make_copy(make_backup(cluster), VIRGINIA, size_bytes=300 * GB)
     assert copy.stored_at is not None
-    costs = costs_of(Copy.objects.ever_stored(), now=copy.stored_at + age)
+    costs = costs_of(Copy.objects.that_cost(), now=copy.stored_at + age)
     [row] = [row for row in costs.storage if row.region == VIRGINIA]
     assert row.cost_so_far == Decimal("0.20") * days  # 300 GB x $0.02 / 30
 
@@ -84,7 +84,7 @@ def test_a_copy_stored_while_the_page_is_made_costs_its_first_day(cluster):
     """Its time lies after the page's `now`, as with a worker whose clock runs ahead."""
     copy = make_copy(make_backup(cluster), VIRGINIA, size_bytes=300 * GB)
     assert copy.stored_at is not None
-    costs = costs_of(Copy.objects.ever_stored(), now=copy.stored_at - timedelta(seconds=5))
+    costs = costs_of(Copy.objects.that_cost(), now=copy.stored_at - timedelta(seconds=5))
     assert [row.cost_so_far for row in costs.storage if row.region == VIRGINIA] == [Decimal("0.20")]
 
 
@@ -99,7 +99,7 @@ def test_a_deleted_copy_costs_nothing_from_then_on_but_stays_in_the_bill(cluster
         stored_at=now - timedelta(days=10),
         deleted_at=now - timedelta(days=8, hours=1),
     )
-    costs = costs_of(Copy.objects.ever_stored(), now=now)
+    costs = costs_of(Copy.objects.that_cost(), now=now)
     [row] = costs.storage
     assert (row.size_bytes, row.copy_count, row.cost_per_month) == (0, 0, 0)
     assert row.cost_so_far == Decimal("0.40")

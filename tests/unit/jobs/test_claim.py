@@ -97,7 +97,7 @@ def test_a_removal_waits_for_whoever_writes_for_the_cluster_in_the_region(state)
     writer = make_job(make_copy(make_backup(cluster), VIRGINIA, state=CopyState.TRANSFERRING), state=state)
     removal = make_job(make_copy(make_backup(cluster), VIRGINIA, state=CopyState.DELETING), type=JobType.DELETE)
     assert claim_job("worker-1") is None
-    move_job(writer, JobState.CRASHED)
+    move_job(writer, JobState.CANCELED if state == JobState.CANCELING else JobState.CRASHED)
     assert claim_job("worker-1") == removal
 
 

@@ -50,6 +50,14 @@ def make_stored_backup(root: Path, *, copies: Sequence[str] = (), contents: Sequ
     return backup
 
 
+def make_stored_backup_beside(other: Backup, root: Path) -> Backup:
+    """Another available backup of the same cluster that shares every chunk with `other`."""
+    backup = make_backup(other.cluster)
+    store_backup(folder(root, OREGON), CONTENTS, backup_id=backup.code)
+    make_job(backup.copies.get(is_original=True), type=JobType.BACKUP, state="successful")
+    return backup
+
+
 def run_next(stopping: threading.Event | None = None) -> Job:
     """What a worker does with the next job that may run now."""
     job = claim_job("worker-1")
