@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.errors import Refused
+from accounts.errors import OrganizationExists, Refused, sentences_of
 from accounts.services import found_organization
 
 
@@ -16,6 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("email")
         parser.add_argument("--organization", required=True)
         parser.add_argument("--project", default="Default project")
+        parser.add_argument("--another", action="store_true", help="also where an organization has this name already")
 
     def handle(self, *args: Any, **options: Any) -> None:
         password = os.environ.get("OWNER_PASSWORD") or getpass("Password: ")
@@ -25,8 +26,10 @@ class Command(BaseCommand):
                 project_name=options["project"],
                 email=options["email"],
                 password=password,
+                may_share_name=options["another"],
             )
+        except OrganizationExists as refusal:
+            raise CommandError(f"{refusal} Add --another if you mean a second one.") from refusal
         except (Refused, ValidationError) as refusal:
-            sentences = refusal.messages if isinstance(refusal, ValidationError) else [str(refusal)]
-            raise CommandError(" ".join(sentences)) from refusal
+            raise CommandError(sentences_of(refusal)) from refusal
         self.stdout.write(f"{options['email']} owns {project.organization} with the project {project}.")
