@@ -10,7 +10,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.access import find
 from accounts.errors import Refused
@@ -24,7 +23,7 @@ from dataplane.errors import DataPlaneError
 
 from . import services
 from .forms import BackupForm
-from .quotes import LiveCollection, Quote, offered_regions, quote_backup
+from .quotes import LiveCollection, offered_regions, quote_backup
 
 
 def _find_cluster(request: HtmxHttpRequest, code: str) -> Cluster:
@@ -43,16 +42,16 @@ def _form(request: HtmxHttpRequest, found: list[LiveCollection], data: Any) -> B
     return BackupForm(data, collections=[(collection.database, collection.name) for collection in found])
 
 
-def _quote(cluster: Cluster, found: list[LiveCollection], form: BackupForm) -> Quote | None:
-    """The quote for a valid form; None while the form has errors or the rules refuse the regions."""
+def _quote(cluster: Cluster, found: list[LiveCollection], form: BackupForm) -> dict[str, Any]:
+    """What the quote shows: `quote`, or `refusals`, the sentences that say why there is none."""
     if not form.is_valid():
-        return None
+        return {"refusals": [sentence for sentences in form.errors.values() for sentence in sentences]}
     wanted = form.chosen_collections
     chosen = [row for row in found if wanted is None or (row.database, row.name) in wanted]
     try:
-        return quote_backup(cluster, chosen, form.chosen_regions, on=timezone.now().date())
-    except (Refused, ValueError):
-        return None
+        return {"quote": quote_backup(cluster, chosen, form.chosen_regions, on=timezone.now().date())}
+    except Refused as refusal:
+        return {"refusals": [str(refusal)]}
 
 
 @login_required
@@ -81,8 +80,9 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
-            messages.success(request, f"The backup {job.backup} was queued. Its copies follow once it has succeeded.")
-            return HttpResponseClientRedirect(job.get_absolute_url()) if request.htmx else redirect("jobs:job-list")
+            copies = " Its copies follow once it has succeeded." if form.chosen_regions else ""
+            messages.success(request, f"The backup {job.backup} was queued.{copies}")
+            return redirect("jobs:job-list")
     shown = form if form.is_bound else _form(request, found, {"scope": "cluster"})
     context |= {
         "form": form,
@@ -91,8 +91,7 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         "regions_with_store": set(
             Store.objects.of_organization(cluster.project.organization_id).values_list("region", flat=True)
         ),
-        "quote": _quote(cluster, found, shown),
-    }
+    } | _quote(cluster, found, shown)
     return render(request, "jobs/backup_create.html", context, status=422 if form.errors else 200)
 
 
@@ -105,8 +104,7 @@ def backup_quote(request: HtmxHttpRequest, code: str) -> HttpResponse:
     try:
         found = _live_collections(cluster)
     except DataPlaneError as failure:
-        context["failure"] = str(failure)
+        context["refusals"] = [str(failure)]
     else:
-        form = _form(request, found, request.GET)
-        context |= {"form": form, "quote": _quote(cluster, found, form)}
+        context |= _quote(cluster, found, _form(request, found, request.GET))
     return render(request, "jobs/_backup_quote.html", context)

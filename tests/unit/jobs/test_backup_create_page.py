@@ -28,9 +28,6 @@ from tests.builders import (
 
 pytestmark = pytest.mark.django_db
 
-HTMX = {"HX-Request": "true"}
-
-
 def info(name: str, estimated_bytes: int) -> CollectionInfo:
     return CollectionInfo(CollectionRef("default", name), 1_000, True, ("vector",), "id", estimated_bytes)
 
@@ -83,9 +80,11 @@ def test_a_backup_with_two_copies_is_queued_and_leads_to_the_jobs(admin, cluster
     assert job.backup.name in text_of(admin.get(answer["Location"]))
 
 
-def test_htmx_is_led_to_the_job(admin, cluster):
-    answer = admin.post(url_of(cluster), {"scope": "cluster"}, headers=HTMX)
-    assert answer["HX-Redirect"] == Job.objects.get().get_absolute_url()
+@pytest.mark.parametrize(("ticked", "is_promised"), [({}, False), ({"copy": "on", "regions": [VIRGINIA]}, True)])
+def test_copies_are_promised_only_where_some_were_asked_for(admin, cluster, ticked, is_promised):
+    words = text_of(admin.post(url_of(cluster), {"scope": "cluster"} | ticked, follow=True))
+    assert "was queued." in words
+    assert ("Its copies follow" in words) == is_promised
 
 
 def test_chosen_collections_are_backed_up_and_no_others(admin, cluster):
@@ -216,9 +215,17 @@ def test_the_quote_follows_the_chosen_collections(admin, cluster):
     assert "About 5.00 GB" in words
 
 
-@pytest.mark.parametrize("regions", [[AWS_FRANKFURT], [VIRGINIA, VIRGINIA], ["gcp-mars-north1"]])
-def test_there_is_no_quote_for_regions_that_are_refused(admin, cluster, regions):
+@pytest.mark.parametrize(
+    ("regions", "sentence"),
+    [
+        ([AWS_FRANKFURT], "belongs to AWS, but the cluster runs on Google Cloud"),
+        ([VIRGINIA, VIRGINIA], f"{VIRGINIA} was chosen twice"),
+        (["gcp-mars-north1"], "There is no region called gcp-mars-north1"),
+    ],
+)
+def test_in_place_of_a_quote_for_regions_that_are_refused_stands_the_refusal(admin, cluster, regions, sentence):
     words = quote(admin, cluster, copy="on", regions=regions)
+    assert sentence in words
     assert "Total" not in words
 
 
