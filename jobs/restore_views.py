@@ -77,6 +77,10 @@ def _request_restore(request: HtmxHttpRequest, backup: Backup, form: RestoreForm
     return services.request_restore(user=request.user, copy=data["copy"], request=form.request(), target=data["target"])
 
 
+def _regions(count: int) -> str:
+    return "1 region" if count == 1 else f"{count} regions"
+
+
 @login_required
 @require_http_methods(["GET", "POST"])
 def backup_delete(request: HtmxHttpRequest, code: str) -> HttpResponse:
@@ -89,7 +93,7 @@ def backup_delete(request: HtmxHttpRequest, code: str) -> HttpResponse:
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, f"{backup} is being deleted in {len(jobs)} regions.")
+            messages.success(request, f"{backup} is being deleted in {_regions(len(jobs))}.")
             return redirect("jobs:job-list")
     return render(
         request, "jobs/backup_delete.html", {"backup": backup, "form": form}, status=422 if form.errors else 200

@@ -92,8 +92,10 @@ def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: 
         raise JobRefused(f"The copy in {copy.region} is {copy.get_state_display().lower()}; choose an available one.")
     if target.dropped_at is not None:
         raise JobRefused(f"{target.name} was dropped; choose another cluster.", field="target")
-    if reason := why_not_backed_up(target.plan):
-        raise JobRefused(f"Only Dedicated clusters can be restored to. {reason}", field="target")
+    if why_not_backed_up(target.plan):
+        raise JobRefused(
+            f"Only Dedicated clusters can be restored to; {target.name} is {target.get_plan_display()}.", field="target"
+        )
     request.check()
     held = set(copy.backup.collections.values_list("database", "name"))
     for mapping in request.collections:

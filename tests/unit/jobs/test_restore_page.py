@@ -12,8 +12,10 @@ from django.utils import timezone
 from backups.models import Backup
 from backups.states import CopyState
 from clusters.models import Cluster
+from jobs.errors import JobRefused
 from jobs.models import Job
 from jobs.restores import RestoreRequest
+from jobs.services import request_restore
 from jobs.states import JobType
 from tests.builders import (
     FRANKFURT,
@@ -133,6 +135,18 @@ def test_a_serverless_cluster_is_no_choice(admin, backup, people):
     assert len(all_rows()["Job"]) == len(before["Job"])
 
 
+def test_the_service_itself_says_what_a_serverless_cluster_is_and_nothing_about_backing_it_up(people, backup):
+    playground = make_cluster(people.project, name="playground", plan="serverless")
+    with pytest.raises(JobRefused) as refusal:
+        request_restore(
+            user=people.owner,
+            copy=backup.copies.available()[0],
+            request=RestoreRequest.same_names([("default", "docs")], cu_size=1, load=True),
+            target=playground,
+        )
+    assert str(refusal.value) == "Only Dedicated clusters can be restored to; playground is Serverless."
+
+
 @pytest.mark.parametrize("name", ["", "x" * 10_000, "no spaces", "-dash"])
 def test_a_new_cluster_needs_a_proper_name(admin, backup, cluster, settings, name):
     settings.EMBEDDED_CLUSTERS = True
@@ -167,6 +181,13 @@ def test_a_backup_is_deleted_once_its_name_was_typed(admin, backup):
     assert "the copy in Frankfurt" in words
     assert admin.post(url, {"confirmation": backup.name}).status_code == 302
     assert Job.objects.filter(type=JobType.DELETE).count() == 3
+
+
+@pytest.mark.parametrize(("copies", "words"), [({}, "in 1 region."), ({VIRGINIA: "available"}, "in 2 regions.")])
+def test_the_regions_of_a_deletion_are_counted_in_words_that_fit(admin, cluster, copies, words):
+    backup = make_backup(cluster, copies=copies)
+    url = reverse("jobs:backup-delete", args=[backup.code])
+    assert words in text_of(admin.post(url, {"confirmation": backup.name}, follow=True))
 
 
 @pytest.mark.parametrize("typed", ["", "docs", "DOCS_BACKUP1", "x" * 10_000])
