@@ -12,7 +12,7 @@ from backups.models import Backup
 from backups.services import rename_backup
 from backups.states import UNSETTLED, BackupState, CopyState
 from clusters.models import Cluster
-from tests.builders import FRANKFURT, VIRGINIA, all_rows, make_backup, make_cluster, text_of
+from tests.builders import FRANKFURT, VIRGINIA, all_rows, make_backup, make_cluster, make_copy, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +47,22 @@ def test_a_copy_that_was_never_proven_says_so(admin, cluster):
     assert 'data-state="transferring"' in row
     assert "Never" in row
     assert "Restore" not in row
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (CopyState.AVAILABLE, "every object read back"),
+        (CopyState.DAMAGED, "sound then, found damaged since"),
+        (CopyState.FAILED, "sound then, failed since"),
+        (CopyState.TRANSFERRING, "sound then"),
+    ],
+)
+def test_a_copy_is_called_read_back_only_while_that_still_stands(admin, cluster, state, words):
+    backup = make_backup(cluster)
+    make_copy(backup, FRANKFURT, state=state, verified_at=backup.created_at)
+    row = admin.get(backup.get_absolute_url()).content.decode().partition(f'id="copy-{FRANKFURT}"')[2]
+    assert f"<small>{words}</small>" in row.partition("</tr>")[0]
 
 
 @pytest.mark.parametrize("state", list(CopyState))
