@@ -393,6 +393,20 @@ def test_when_the_original_is_damaged_the_next_copy_is_made_from_a_sound_one(sto
     assert [step.source_region for step in manifest.lineage] == [OREGON, first.target_region_id]
 
 
+def test_a_restore_that_is_given_up_removes_what_it_was_writing_and_says_so(stores_root, monkeypatch):
+    restore_of(make_stored_backup(stores_root))
+
+    def refuse(plan: object, **_: object) -> None:
+        raise ClusterDenied("The token may not insert.")
+
+    monkeypatch.setattr("jobs.work.restore_backup", refuse)
+    monkeypatch.setattr("jobs.work.endpoint_of", lambda cluster, **_: None)
+    monkeypatch.setattr("jobs.work.discard_unfinished", lambda plan, *, endpoint: (plan.collections[0].target,))
+    job = run_next()
+    assert (job.state, job.reason) == (JobState.FAILED, "The token may not insert.")
+    assert last_note(job) == "The token may not insert. Removed the half-written docs_again."
+
+
 # Deletions
 
 
