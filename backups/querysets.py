@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 
 from accounts.access import projects_with
 from accounts.models import User
@@ -27,6 +27,15 @@ class BackupQuerySet(models.QuerySet[Any]):
 
     def existing(self) -> BackupQuerySet:
         return self.exclude(state=BackupState.DELETED)
+
+    def failed_with_none_since(self) -> BackupQuerySet:
+        """Failed backups of clusters that still exist and have had no backup that succeeded since."""
+        from backups.models import Backup
+
+        newer = Backup.objects.filter(
+            cluster=OuterRef("cluster"), number__gt=OuterRef("number"), state=BackupState.AVAILABLE
+        )
+        return self.filter(~Exists(newer), state=BackupState.FAILED, cluster__dropped_at__isnull=True)
 
     def for_list(self) -> BackupQuerySet:
         """Everything one row of a backup list shows, in two queries however many rows."""
@@ -50,6 +59,10 @@ class CopyQuerySet(models.QuerySet[Any]):
     def relied_on_beside(self, copy: Copy) -> CopyQuerySet:
         """Copies in the same store and of the same cluster as `copy` that are thought sound: their chunks must stay."""
         return self.available().filter(store=copy.store_id, backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
+
+    def missing_or_damaged(self) -> CopyQuerySet:
+        """Copies of available backups that failed or are damaged now; a failed backup has none worth naming."""
+        return self.filter(state__in=[CopyState.FAILED, CopyState.DAMAGED], backup__state=BackupState.AVAILABLE)
 
     def planned(self) -> CopyQuerySet:
         return self.filter(state=CopyState.PLANNED)

@@ -18,8 +18,8 @@ from backups.states import CopyState
 from clusters.models import Cluster
 from clusters.rules import why_not_backed_up
 from jobs.models import Job
-from jobs.states import JobState
 
+from .concerns import concerns_of
 from .costs import Costs, costs_of
 from .figures import storage_figure, transfer_figure
 
@@ -50,7 +50,7 @@ def overview(request: HtmxHttpRequest) -> HttpResponse:
         "protected_count": len(protected),
         "oldest_recovery_point": min((cluster.newest_backup_at for cluster in protected), default=None),
         "costs": _costs(request) if projects_with(user, Privilege.BILLING_VIEW).exists() else None,
-        "failed_count": jobs.filter(state__in=[JobState.FAILED, JobState.CRASHED]).count(),
+        "concerns": concerns_of(user, now=timezone.now()),
         "jobs": list(jobs.for_row()[:RECENT_JOBS]),
     }
     return render(request, "dashboard/overview.html", context)

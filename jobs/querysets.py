@@ -66,6 +66,23 @@ class JobQuerySet(models.QuerySet[Any]):
             .order_by("priority", "pk")
         )
 
+    def failed_with_none_since(self, since: datetime) -> JobQuerySet:
+        """Restores and deletions that failed or crashed after `since`, and for which no later one succeeded.
+
+        Later ones count that restore the same backup into the same cluster, or delete the same copy.
+        """
+        from jobs.models import Job
+
+        later = Job.objects.filter(
+            type=OuterRef("type"), backup=OuterRef("backup"), pk__gt=OuterRef("pk"), state=JobState.SUCCESSFUL
+        )
+        return (
+            self.filter(finished_at__gte=since, state__in=[JobState.FAILED, JobState.CRASHED])
+            .filter(type__in=[JobType.RESTORE, JobType.DELETE])
+            .exclude(Q(type=JobType.RESTORE) & Exists(later.filter(cluster=OuterRef("cluster"))))
+            .exclude(Q(type=JobType.DELETE) & Exists(later.filter(copy=OuterRef("copy"))))
+        )
+
     def with_expired_lease(self, now: datetime) -> JobQuerySet:
         """Jobs whose worker stopped renewing its lease."""
         return self.filter(state__in=HELD, lease_until__lt=now)

@@ -230,7 +230,7 @@ def make_job(
     now = timezone.now()
     values: dict[str, Any] = {
         "origin": copy.origin,
-        "cluster": copy.backup.cluster,
+        "cluster": cluster or copy.backup.cluster,
         "target_region": copy.region,
         "priority": PRIORITY[JobType(type)],
     }

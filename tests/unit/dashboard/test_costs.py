@@ -18,7 +18,6 @@ from backups.models import Backup, Copy
 from backups.states import BackupState, CopyState
 from clusters.models import Cluster
 from dashboard.costs import Costs, costs_of
-from jobs.states import JobState, JobType
 from pricing.models import PriceSheet
 from tests.builders import (
     FRANKFURT,
@@ -28,7 +27,6 @@ from tests.builders import (
     make_backup,
     make_cluster,
     make_copy,
-    make_job,
     make_project,
     text_of,
 )
@@ -201,13 +199,6 @@ def test_a_cluster_that_cannot_be_backed_up_does_not_count_and_says_why(owner, p
     words = overview(owner)
     assert "Clusters protected 0 of 0" in words
     assert "Migrate the data to a Dedicated cluster" in words
-
-
-def test_failed_jobs_are_counted(owner, cluster):
-    assert "nothing needs a look" in overview(owner)
-    for state in (JobState.FAILED, JobState.CRASHED, JobState.CANCELED):
-        make_job(type=JobType.BACKUP, cluster=cluster, state=state)
-    assert "Jobs that failed 2" in overview(owner)
 
 
 def test_costs_are_shown_only_to_those_who_may_see_them(people, cluster, client):

@@ -13,14 +13,24 @@ from django.urls import reverse
 from backups.states import CopyState
 from clusters.models import Cluster, Region
 from jobs.states import JobState, JobType
-from tests.builders import FRANKFURT, VIRGINIA, People, make_backup, make_cluster, make_job, make_store, make_user
+from tests.builders import (
+    FRANKFURT,
+    TOKYO,
+    VIRGINIA,
+    People,
+    make_backup,
+    make_cluster,
+    make_job,
+    make_store,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def add_backup_with_jobs(cluster: Cluster) -> None:
-    """One row in every list: a backup with two copies, and its job with two under it."""
-    copies = {VIRGINIA: CopyState.AVAILABLE, FRANKFURT: CopyState.TRANSFERRING}
+    """One row in every list: a backup with three copies, one of which failed, and its job with two under it."""
+    copies = {VIRGINIA: CopyState.AVAILABLE, FRANKFURT: CopyState.TRANSFERRING, TOKYO: CopyState.FAILED}
     backup = make_backup(cluster, copies=copies, created_by=make_user())
     original = make_job(
         backup.copies.get(is_original=True),

@@ -1,0 +1,80 @@
+"""What somebody should look at now: what is broken and has not been made good since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from accounts.models import User
+from accounts.privileges import Privilege
+from backups.models import Backup, Copy
+from jobs.models import Job
+from jobs.wording import describe_job
+
+RECENT = timedelta(days=7)
+"""How long a failed restore or deletion is worth a look; backups and copies are for as long as they are broken."""
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One broken thing: what it is, where to look, and the sentence that says why it broke."""
+
+    title: str
+    backup: str
+    cluster: str
+    url: str
+    state: str
+    state_label: str
+    reason: str
+
+
+def concerns_of(user: User, *, now: datetime) -> list[Concern]:
+    """Everything broken that `user` may look at, in three queries however much it is.
+
+    Failed or damaged copies of available backups, failed backups with no success since, and the restores and
+    deletions that failed within RECENT with no success since.
+    """
+    copies = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).missing_or_damaged()
+    backups = Backup.objects.visible_to(user).failed_with_none_since()
+    jobs = Job.objects.visible_to(user).failed_with_none_since(now - RECENT)
+    return [
+        *(_of_copy(copy) for copy in copies.select_related("region", "backup__cluster")),
+        *(_of_backup(backup) for backup in backups.select_related("cluster")),
+        *(_of_job(job) for job in jobs.for_row()),
+    ]
+
+
+def _of_copy(copy: Copy) -> Concern:
+    return Concern(
+        title=f"{'Original' if copy.is_original else 'Copy'} in {copy.region.city}",
+        backup=copy.backup.name,
+        cluster=copy.backup.cluster.name,
+        url=copy.backup.get_absolute_url(),
+        state=copy.state,
+        state_label=copy.get_state_display(),
+        reason=copy.reason,
+    )
+
+
+def _of_backup(backup: Backup) -> Concern:
+    return Concern(
+        title=f"Backup of {backup.cluster}",
+        backup=backup.name,
+        cluster=backup.cluster.name,
+        url=backup.get_absolute_url(),
+        state=backup.state,
+        state_label=backup.get_state_display(),
+        reason=backup.reason,
+    )
+
+
+def _of_job(job: Job) -> Concern:
+    return Concern(
+        title=describe_job(job.type, city=job.target_region.city, cluster=job.cluster.name),
+        backup=job.backup.name,
+        cluster=job.cluster.name,
+        url=job.get_absolute_url(),
+        state=job.state,
+        state_label=job.get_state_display(),
+        reason=job.reason,
+    )
