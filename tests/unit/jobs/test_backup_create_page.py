@@ -28,6 +28,7 @@ from tests.builders import (
 
 pytestmark = pytest.mark.django_db
 
+
 def info(name: str, estimated_bytes: int) -> CollectionInfo:
     return CollectionInfo(CollectionRef("default", name), 1_000, True, ("vector",), "id", estimated_bytes)
 
