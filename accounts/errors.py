@@ -20,6 +20,14 @@ class OrganizationExists(Refused):
         super().__init__(f"There is already an organization called {name}.", field="name")
 
 
+class EncryptionKeysUnusable(Refused):
+    """This installation has no key to encrypt a secret with."""
+
+
+class SecretUnreadable(Exception):
+    """A stored secret was written with a key that is not in ENCRYPTION_KEYS."""
+
+
 class PrivilegeMissing(PermissionDenied):
     """A colleague may look but not do this: answered with 403 and the name of the privilege (rule R4)."""
 

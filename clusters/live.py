@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 def endpoint_of(cluster: Cluster, *, timeout_seconds: float | None = None) -> ClusterEndpoint:
-    """How the data plane reaches `cluster`. ClusterUnreachable if it has no address yet."""
+    """How the data plane reaches `cluster`. ClusterUnreachable if it has no address yet, ClusterDenied if its
+    token cannot be decrypted any more."""
     from dataplane.milvus import ClusterEndpoint
 
     if not cluster.endpoint:
         raise ClusterUnreachable(f"{cluster.name} has not started yet. Try again in a few seconds.")
     return ClusterEndpoint(
         uri=cluster.endpoint,
-        token=cluster.token,
+        token=cluster.read_token(),
         timeout_seconds=timeout_seconds or settings.CLUSTER_TIMEOUT_SECONDS,
     )
 

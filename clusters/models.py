@@ -6,7 +6,9 @@ from django.db.models import Q
 from django.urls import reverse
 
 from accounts.encryption import EncryptedTextField
+from accounts.errors import SecretUnreadable
 from accounts.models import Organization, Project
+from dataplane.errors import ClusterDenied, StoreDenied
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.open import open_store
 
@@ -68,10 +70,20 @@ class Store(models.Model):
         return f"{self.region_id} at {self.url}"
 
     def open(self) -> ObjectStore:
-        """The adapter for this store; raises dataplane.errors.StoreMisconfigured."""
-        pairs = (line.partition("=") for line in self.options.splitlines() if "=" in line)
-        options = {name.strip(): value.strip() for name, _, value in pairs}
-        return open_store(self.url, options=options, name=self.region_id)
+        """The adapter for this store; raises dataplane.errors.StoreMisconfigured or StoreDenied."""
+        return open_store(self.url, options=self.read_options(), name=self.region_id)
+
+    def read_options(self) -> dict[str, str]:
+        """The options by name; raises dataplane.errors.StoreDenied if they cannot be decrypted any more."""
+        try:
+            text = self.options.reveal()
+        except SecretUnreadable as error:
+            raise StoreDenied(
+                f"The stored options of {self.region_id} cannot be read: ENCRYPTION_KEYS has changed. "
+                "Enter them again under Settings > Regions."
+            ) from error
+        pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 class Cluster(models.Model):
@@ -106,6 +118,16 @@ class Cluster(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("clusters:cluster-detail", args=[self.code])
+
+    def read_token(self) -> str:
+        """The token in the clear; raises dataplane.errors.ClusterDenied if it cannot be decrypted any more."""
+        try:
+            return self.token.reveal()
+        except SecretUnreadable as error:
+            raise ClusterDenied(
+                f"The stored token of {self.name} cannot be read: ENCRYPTION_KEYS has changed. "
+                "Enter it again under Settings."
+            ) from error
 
     @property
     def data_dir(self) -> Path:
