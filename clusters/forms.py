@@ -24,7 +24,12 @@ class _EndpointField(forms.CharField):
         endpoint: str = super().clean(value)
         try:
             parts = urlsplit(endpoint)
-            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+            is_address = (
+                parts.scheme in {"http", "https"}
+                and bool(parts.hostname)
+                and parts.port != 0
+                and "@" not in parts.netloc
+            )
         except ValueError:  # half a bracket, or a port that is no number below 65536
             is_address = False
         if endpoint and not is_address:
@@ -62,7 +67,8 @@ class ClusterSettingsForm(forms.ModelForm):
     name = forms.CharField(max_length=64, validators=[_name_rule])
     cu_size = _cu_size_field()
     endpoint = _EndpointField(max_length=300)
-    token = _token_field("Leave empty to keep the stored one.")
+    token = _token_field("Leave empty to keep the stored one, unless the address changes.")
+    remove_token = forms.BooleanField(required=False, label="Remove the stored token")
 
     class Meta:
         model = Cluster
@@ -73,6 +79,14 @@ class ClusterSettingsForm(forms.ModelForm):
         if self.instance.is_embedded:
             # The keeper of embedded clusters decides where they answer.
             del self.fields["endpoint"], self.fields["token"]
+        if self.instance.is_embedded or not self.instance.token:
+            del self.fields["remove_token"]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("token") and data.get("remove_token"):
+            self.add_error("remove_token", "Type a new token or remove the stored one, not both.")
+        return data
 
 
 class SearchForm(forms.Form):

@@ -1,7 +1,9 @@
-"""What can be backed up and copied where (rules R1, R2, R3). Pure; every reason is a sentence for the page."""
+"""What can be backed up and copied where (rules R1, R2, R3), and when an address is another one. Pure; every reason is
+a sentence for the page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from .errors import ClusterRefused
 
@@ -58,3 +60,9 @@ def check_copy_targets(plan: str, source: RegionFacts, targets: Sequence[RegionF
                 "Copies can only go to regions of the same provider.",
                 field="regions",
             )
+
+
+def origin_of(endpoint: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: what decides to whom a token is sent. ValueError if `endpoint` is no address."""
+    parts = urlsplit(endpoint)
+    return parts.scheme, parts.hostname or "", parts.port

@@ -9,6 +9,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.access import require, require_in_organization
+from accounts.encryption import Secret
+from accounts.errors import EncryptionKeysUnusable
 from accounts.models import Organization, Project, User
 from accounts.privileges import Privilege
 from dataplane.errors import DataPlaneError
@@ -16,7 +18,7 @@ from dataplane.stores.check import CheckStep, check_store
 
 from .errors import ClusterRefused
 from .models import Cluster, Plan, Region, Store
-from .rules import RegionFacts, why_not_copied
+from .rules import RegionFacts, origin_of, why_not_copied
 
 
 def region_facts(region: Region) -> RegionFacts:
@@ -37,6 +39,7 @@ def register_cluster(
 ) -> Cluster:
     """Add a cluster to `project`. A remote one must answer first, so that a typing error shows now and not tonight."""
     require(user, Privilege.CLUSTER_MANAGE, project)
+    secret = _secret(token, field="token")
     cluster = Cluster(
         project=project,
         name=name,
@@ -44,7 +47,7 @@ def register_cluster(
         region=region,
         cu_size=cu_size,
         endpoint=endpoint,
-        token=token,
+        token=secret,
         is_embedded=is_embedded,
     )
     if not is_embedded:
@@ -54,16 +57,35 @@ def register_cluster(
 
 
 def update_cluster(
-    *, user: User, cluster: Cluster, name: str, plan: str, cu_size: int, endpoint: str, token: str
+    *, user: User, cluster: Cluster, name: str, plan: str, cu_size: int, endpoint: str, token: str | None
 ) -> None:
-    """Change what is known of a cluster; its region never changes, because its originals lie there."""
+    """Change what is known of a cluster; its region never changes, because its originals lie there.
+
+    `token=None` keeps the stored one, as long as the address stays: whoever may type an address must not get a token
+    sent there that somebody else typed. The empty token removes it.
+    """
     require(user, Privilege.CLUSTER_MANAGE, cluster.project)
-    is_moved = (endpoint, token) != (cluster.endpoint, cluster.token)
     cluster.name, cluster.plan, cluster.cu_size = name, plan, cu_size
-    if not cluster.is_embedded and is_moved:
-        cluster.endpoint, cluster.token = endpoint, token
+    if not cluster.is_embedded and (endpoint != cluster.endpoint or token is not None):
+        if token is not None:
+            cluster.token = _secret(token, field="token")
+        elif cluster.token and origin_of(endpoint) != origin_of(cluster.endpoint):
+            raise ClusterRefused(
+                "Type the token again: it is not sent to a new address by itself.",
+                field="token",
+            )
+        cluster.endpoint = endpoint
         _require_connection(cluster)
     _save_cluster(cluster)
+
+
+def _secret(text: str, *, field: str) -> Secret:
+    try:
+        return Secret.of(text)
+    except EncryptionKeysUnusable as trouble:
+        raise ClusterRefused(
+            f"{trouble} Whoever runs this site must set it first; see README.", field=field
+        ) from trouble
 
 
 def _require_connection(cluster: Cluster) -> None:

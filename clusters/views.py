@@ -96,7 +96,7 @@ def cluster_settings(request: HtmxHttpRequest, code: str) -> HttpResponse:
                 plan=data["plan"],
                 cu_size=data["cu_size"],
                 endpoint=data.get("endpoint", cluster.endpoint),
-                token=data.get("token") or cluster.token,
+                token="" if data.get("remove_token") else data.get("token") or None,
             )
         except ClusterRefused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -57,7 +58,7 @@ def test_a_cluster_that_answers_is_registered(admin, form, people):
     cluster = Cluster.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, cluster.get_absolute_url())
     assert (cluster.project, cluster.name, cluster.region_id, cluster.cu_size) == (people.project, "docs", OREGON, 2)
-    assert cluster.token == "user:secret-token"
+    assert cluster.token.reveal() == "user:secret-token"
 
 
 def test_a_token_is_encrypted_in_the_database_and_never_shown_again(admin, form):
@@ -84,6 +85,8 @@ def test_a_token_is_encrypted_in_the_database_and_never_shown_again(admin, form)
         ({"cu_size": "many"}, "Enter a whole number"),
         ({"endpoint": ""}, "This field is required"),
         ({"endpoint": "javascript:alert(1)"}, "An endpoint looks like"),
+        ({"endpoint": "https://user:pass@in01.example.com"}, "An endpoint looks like"),
+        ({"endpoint": "https://token@in01.example.com"}, "An endpoint looks like"),
         ({"endpoint": "in01.example.com"}, "An endpoint looks like"),
         ({"endpoint": "http://["}, "An endpoint looks like"),
         ({"endpoint": "http://host:99999"}, "An endpoint looks like"),
@@ -144,7 +147,7 @@ def test_an_empty_token_keeps_the_stored_one(admin, people, network):
     form = {"name": "docs2", "plan": "dedicated", "cu_size": 4, "endpoint": "http://a.example.com", "token": ""}
     assert admin.post(settings_of(cluster), form).status_code == 302
     cluster.refresh_from_db()
-    assert (cluster.name, cluster.cu_size, cluster.token) == ("docs2", 4, "old")
+    assert (cluster.name, cluster.cu_size, cluster.read_token()) == ("docs2", 4, "old")
     assert network == []  # nothing that needs the network was changed
 
 
@@ -161,6 +164,71 @@ def test_a_new_address_must_answer_before_it_is_saved(admin, people, monkeypatch
     assert answer.status_code == 422
     assert "http://b.example.com does not answer." in text_of(answer)
     assert all_rows() == before
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://a.example.com", "http://b.example.com", "http://a.example.com:8080", "http://a.example.com.b"]
+)
+def test_a_stored_token_is_not_sent_to_a_new_address(admin, people, network, endpoint):
+    cluster = make_cluster(people.project, name="docs", token="old", endpoint="http://a.example.com")
+    before = all_rows()
+    form = {"name": "docs", "plan": "dedicated", "cu_size": 1, "endpoint": endpoint, "token": ""}
+    answer = admin.post(settings_of(cluster), form)
+    assert answer.status_code == 422
+    assert "Type the token again: it is not sent to a new address by itself." in text_of(answer)
+    assert network == []
+    assert all_rows() == before
+    assert admin.post(settings_of(cluster), form | {"token": "new"}).status_code == 302
+    assert [asked.read_token() for asked in network] == ["new"]
+    cluster.refresh_from_db()
+    assert (cluster.endpoint, cluster.read_token()) == (endpoint, "new")
+
+
+def test_a_cluster_without_a_token_moves_freely_and_so_does_a_path(admin, people):
+    for token, endpoint in (("", "http://b.example.com"), ("old", "http://A.example.com/path")):
+        cluster = make_cluster(people.project, token=token, endpoint="http://a.example.com")
+        form = {"name": cluster.name, "plan": "dedicated", "cu_size": 1, "endpoint": endpoint}
+        assert admin.post(settings_of(cluster), form).status_code == 302
+
+
+def test_a_stored_token_can_be_removed(admin, people, network):
+    cluster = make_cluster(people.project, name="docs", token="old", endpoint="http://a.example.com")
+    assert "Remove the stored token" in text_of(admin.get(settings_of(cluster)))
+    form = {"name": "docs", "plan": "dedicated", "cu_size": 1, "endpoint": "http://a.example.com", "remove_token": "on"}
+    assert admin.post(settings_of(cluster), form | {"token": "new"}).status_code == 422
+    assert admin.post(settings_of(cluster), form).status_code == 302
+    assert [asked.read_token() for asked in network] == [""]
+    cluster.refresh_from_db()
+    assert cluster.read_token() == ""
+    assert "Remove the stored token" not in text_of(admin.get(settings_of(cluster)))
+
+
+# Secrets whose key is lost
+
+
+def test_a_token_that_cannot_be_read_takes_no_page_down_and_can_be_typed_again(admin, people, settings, monkeypatch):
+    monkeypatch.undo()  # the real network functions: they must not get as far as the network
+    cluster = make_cluster(people.project, name="docs", token="old")
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    for url in ("/", "/clusters/", settings_of(cluster)):
+        assert admin.get(url).status_code == 200
+    sentence = "The stored token of docs cannot be read: ENCRYPTION_KEYS has changed. Enter it again under Settings."
+    assert sentence in text_of(admin.get(cluster.get_absolute_url()))
+    check = reverse("clusters:cluster-check", args=[cluster.code])
+    assert sentence in text_of(admin.post(check, headers={"HX-Request": "true"}))
+    form = {"name": "renamed", "plan": "dedicated", "cu_size": 1, "endpoint": cluster.endpoint, "token": ""}
+    assert admin.post(settings_of(cluster), form).status_code == 302
+    monkeypatch.setattr("clusters.live.check_connection", lambda cluster: ServerInfo("2.6.1", is_lite=False))
+    assert admin.post(settings_of(cluster), form | {"token": "new"}).status_code == 302
+    assert Cluster.objects.get().read_token() == "new"
+
+
+def test_without_usable_keys_a_token_is_refused_with_a_sentence(admin, form, settings):
+    settings.ENCRYPTION_KEYS = []
+    answer = admin.post(NEW, form)
+    assert answer.status_code == 422
+    assert "ENCRYPTION_KEYS is not set, so no secret can be stored." in text_of(answer)
+    assert admin.post(NEW, form | {"token": ""}).status_code == 302
 
 
 @pytest.mark.parametrize(
