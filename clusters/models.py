@@ -14,6 +14,7 @@ from dataplane.stores.open import open_store
 
 from .codes import cluster_code
 from .querysets import ClusterQuerySet, RegionQuerySet, StoreQuerySet
+from .store_options import parse_options
 
 
 class Provider(models.TextChoices):
@@ -82,8 +83,7 @@ class Store(models.Model):
                 f"The stored options of {self.region_id} cannot be read: ENCRYPTION_KEYS has changed. "
                 "Enter them again under Settings > Regions."
             ) from error
-        pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        return parse_options(text)
 
 
 class Cluster(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -13,12 +14,15 @@ from accounts.encryption import Secret
 from accounts.errors import EncryptionKeysUnusable
 from accounts.models import Organization, Project, User
 from accounts.privileges import Privilege
-from dataplane.errors import DataPlaneError
+from dataplane.errors import DataPlaneError, StoreDenied
 from dataplane.stores.check import CheckStep, check_store
 
 from .errors import ClusterRefused
 from .models import Cluster, Plan, Region, Store
 from .rules import RegionFacts, origin_of, why_not_copied
+from .store_options import moved_options
+
+log = logging.getLogger(__name__)
 
 
 def region_facts(region: Region) -> RegionFacts:
@@ -121,41 +125,71 @@ def stores_for(organization_id: int, region_codes: Sequence[str]) -> dict[str, S
 
 
 def set_store(*, user: User, organization: Organization, region: Region, url: str, options: str | None) -> Store:
-    """Say where backups go in `region`; `options=None` keeps the stored credentials.
+    """Say where backups go in `region`; `options=None` keeps the stored ones.
 
-    A store that already holds copies keeps its URL: moving it would turn every copy there into a claim nobody checked.
+    Saved only after a test object was written, read back and deleted there. A store that already holds copies keeps its
+    place: moving it would turn every copy there into a claim nobody checked.
     """
     require_in_organization(user, Privilege.CLUSTER_MANAGE, organization)
-    store = Store.objects.filter(organization=organization, region=region).first()
-    if store is None:
-        store = Store(organization=organization, region=region)
-    elif store.url != url and store.copies.exclude(state="deleted").exists():
-        raise ClusterRefused(
-            f"{region.code} already holds copies at {store.url}, so its address cannot change. "
-            "Move the files yourself and delete the copies here first, or keep the address.",
-            field="url",
-        )
-    store.url = url
+    rows = Store.objects.filter(organization=organization, region=region)
+    before = rows.first()
+    wanted = Store(organization=organization, region=region, url=url)
     if options is not None:
-        store.options = options
-    steps = try_store(store)
-    failed = next((step for step in steps if not step.ok), None)
+        wanted.options = _secret(options, field="options")
+    elif before:
+        wanted.options = before.options
+    _require_same_place(before, wanted)
+    failed = next((step for step in try_store(wanted) if not step.ok), None)
     if failed:
         raise ClusterRefused(f"{failed.what} failed: {failed.detail}", field="url")
-    store.save()
-    return store
+    with transaction.atomic():
+        # The test may have taken seconds: copies may have arrived, or somebody may have saved something else.
+        now = rows.select_for_update().first()
+        _require_same_place(now, wanted)
+        if _address_of(now) != _address_of(before):
+            raise ClusterRefused("Somebody changed this store meanwhile. Look at it again before you save.")
+        wanted.pk, wanted.checked_at = now.pk if now else None, timezone.now()
+        wanted.save()
+    return wanted
+
+
+def _address_of(store: Store | None) -> tuple[str, Secret] | None:
+    return (store.url, store.options) if store else None
+
+
+def _require_same_place(stored: Store | None, wanted: Store) -> None:
+    """ClusterRefused if `wanted` would move a store that holds copies."""
+    if stored is None or not stored.copies.exclude(state="deleted").exists():
+        return
+    moved = ["address"] if wanted.url != stored.url else []
+    try:
+        moved += moved_options(stored.read_options(), wanted.read_options())
+    except StoreDenied:
+        log.warning("Nobody can say any more where the old options of %s led; new ones are taken", stored)
+    if moved:
+        raise ClusterRefused(
+            f"{stored.region_id} already holds copies at {stored.url}, so its place cannot change "
+            f"({', '.join(moved)}). Move the files yourself and delete the copies here first, or keep the place.",
+            field="url" if "address" in moved else "options",
+        )
 
 
 def try_store(store: Store) -> list[CheckStep]:
     """Write, read back, list and delete a small object; returns the steps tried, the last of which may have failed."""
     try:
-        steps = check_store(store.open())
+        return check_store(store.open())
     except DataPlaneError as failure:
-        steps = [CheckStep(what="Open the store", ok=False, detail=str(failure))]
+        return [CheckStep(what="Open the store", ok=False, detail=str(failure))]
+
+
+def check_stored(store: Store) -> list[CheckStep]:
+    """`try_store`, with the outcome written down for the list of stores."""
+    steps = try_store(store)
     store.checked_at = timezone.now()
     store.check_failure = next((f"{step.what}: {step.detail}" for step in steps if not step.ok), "")[:1000]
-    if store.pk:
-        Store.objects.filter(pk=store.pk).update(checked_at=store.checked_at, check_failure=store.check_failure)
+    # Only while it is the store that was tried: somebody may have saved another address meanwhile.
+    tried = Store.objects.filter(pk=store.pk, url=store.url, options=store.options)
+    tried.update(checked_at=store.checked_at, check_failure=store.check_failure)
     return steps
 
 

@@ -69,5 +69,5 @@ def store_check(request: HtmxHttpRequest, organization: str, region: str) -> Htt
     store = Store.objects.of_organization(owner.pk).filter(region=region).first()
     if store is None:
         raise Http404
-    context = {"store": store, "steps": services.try_store(store), "organization": owner}
+    context = {"store": store, "steps": services.check_stored(store), "organization": owner}
     return render(request, "clusters/store_check.html", context)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +17,8 @@ from clusters.errors import ClusterRefused
 from clusters.models import Store
 from clusters.services import set_store, store_for, try_store
 from dataplane.errors import StoreFull, StoreReadOnly
+from dataplane.stores.base import ObjectStore
+from dataplane.stores.check import CheckStep, check_store
 from dataplane.stores.local import LocalStore
 from tests.builders import OREGON, VIRGINIA, all_rows, make_backup, make_cluster, make_store, region, text_of
 
@@ -94,6 +97,122 @@ def test_a_store_that_holds_copies_keeps_its_address(owner, people, stores_root,
     assert owner.post(url_of(people), {"url": f"file://{tmp_path}"}).status_code == 302
     store.refresh_from_db()
     assert store.url == f"file://{tmp_path}"
+
+
+S3 = "s3://backups/us-west1"
+KEYS = "access_key_id=a\nsecret_access_key=b\n"
+
+
+@pytest.fixture
+def any_bucket_works(monkeypatch):
+    """Every store passes the test, so that the tests below need no bucket."""
+    passed = [CheckStep(what="Write", ok=True, detail="")]
+    monkeypatch.setattr("clusters.services.check_store", lambda store: passed)
+
+
+@pytest.fixture
+def bucket(people, any_bucket_works) -> Store:
+    """A bucket at another server than the provider's, which holds copies."""
+    store = Store.objects.create(
+        organization=people.organization,
+        region=region(OREGON),
+        url=S3,
+        options=KEYS + "endpoint=http://one.example.com\nregion=us-west1",
+    )
+    make_backup(make_cluster(people.project))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (KEYS + "endpoint=http://two.example.com\nregion=us-west1", "endpoint"),
+        (KEYS + "endpoint=http://one.example.com\nregion=eu", "region"),
+        (KEYS + "endpoint=http://one.example.com", "region"),
+        (KEYS + "aws_endpoint=http://two.example.com\nregion=us-west1", "aws_endpoint, endpoint"),
+        (KEYS + "endpoint=http://one.example.com\nregion=us-west1\nunheard_of=x", "unheard_of"),
+        (KEYS, "endpoint, region"),
+    ],
+)
+def test_options_that_lead_to_another_place_are_part_of_the_address(owner, people, bucket, options, named):
+    before = all_rows()
+    answer = owner.post(url_of(people), {"url": S3, "options": options})
+    assert answer.status_code == 422
+    assert f"already holds copies at {S3}, so its place cannot change ({named})" in text_of(answer)
+    assert all_rows() == before
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        "access_key_id=c\nsecret_access_key=d",
+        "aws_access_key_id=c\nAWS_SECRET_ACCESS_KEY=d\nAWS_SESSION_TOKEN=e\ntimeout=9s",
+    ],
+)
+def test_credentials_can_change_under_copies(owner, people, bucket, credentials):
+    options = credentials + "\nREGION=us-west1\nendpoint=http://one.example.com"
+    assert owner.post(url_of(people), {"url": S3, "options": options}).status_code == 302
+    assert "c" in Store.objects.get().read_options().values()
+
+
+def test_options_whose_key_is_lost_can_be_typed_again_at_the_same_address(owner, people, bucket, settings):
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    sentence = f"The stored options of {OREGON} cannot be read: ENCRYPTION_KEYS has changed."
+    assert owner.get(reverse("clusters:store-list")).status_code == 200
+    assert sentence in text_of(owner.post(url_of(people, name="clusters:store-check")))
+    assert sentence in text_of(owner.post(url_of(people), {"url": S3}))
+    assert owner.post(url_of(people), {"url": S3, "options": KEYS}).status_code == 302
+    assert Store.objects.get().read_options()["access_key_id"] == "a"
+
+
+def test_without_usable_keys_options_are_refused_with_a_sentence(owner, people, tmp_path, settings):
+    settings.ENCRYPTION_KEYS = []
+    answer = owner.post(url_of(people), {"url": f"file://{tmp_path}", "options": "region=x"})
+    assert answer.status_code == 422
+    assert "ENCRYPTION_KEYS is not set" in text_of(answer)
+    assert owner.post(url_of(people), {"url": f"file://{tmp_path}"}).status_code == 302
+
+
+def test_a_copy_that_arrives_during_the_test_keeps_the_address(owner, people, stores_root, tmp_path, monkeypatch):
+    store = make_store(people.organization, OREGON, root=stores_root)
+    checked = check_store
+
+    def arrive(tried: ObjectStore) -> list[CheckStep]:
+        make_backup(make_cluster(people.project))
+        return checked(tried)
+
+    monkeypatch.setattr("clusters.services.check_store", arrive)
+    answer = owner.post(url_of(people), {"url": f"file://{tmp_path}"})
+    assert answer.status_code == 422
+    assert "already holds copies" in text_of(answer)
+    assert Store.objects.get().url == store.url
+
+
+def test_two_people_who_edit_a_store_at_once_do_not_overwrite_each_other(
+    owner, people, stores_root, tmp_path, monkeypatch
+):
+    make_store(people.organization, OREGON, root=stores_root)
+    checked = check_store
+
+    def overtake(tried: ObjectStore) -> list[CheckStep]:
+        Store.objects.update(url="file:///somebody/elses")
+        return checked(tried)
+
+    monkeypatch.setattr("clusters.services.check_store", overtake)
+    answer = owner.post(url_of(people), {"url": f"file://{tmp_path}"})
+    assert answer.status_code == 422
+    assert "Somebody changed this store meanwhile" in text_of(answer)
+    assert Store.objects.get().url == "file:///somebody/elses"
+
+
+def test_a_refused_edit_leaves_the_result_of_the_last_test_alone(owner, people, stores_root):
+    store = make_store(people.organization, OREGON, root=stores_root)
+    owner.post(url_of(people, name="clusters:store-check"))
+    before = all_rows()
+    assert owner.post(url_of(people), {"url": f"file://{stores_root}/absent"}).status_code == 422
+    assert all_rows() == before
+    try_store(store)
+    assert all_rows() == before
 
 
 def test_credentials_are_encrypted_kept_when_left_empty_and_never_shown(owner, people, tmp_path):
