@@ -241,6 +241,18 @@ def test_testing_a_store_shows_each_step_and_remembers_a_failure(owner, people, 
     assert "is not there" in text_of(owner.get(reverse("clusters:store-list")))
 
 
+def test_only_those_who_manage_the_stores_see_where_they_are_and_what_failed(people, client, stores_root):
+    store = make_store(people.organization, OREGON, root=stores_root)
+    Store.objects.update(check_failure="Disk gone.", checked_at=store.organization.created_at)
+    for who in ("owner", "project_admin", "viewer", "billing_admin"):
+        client.force_login(getattr(people, who))
+        words = text_of(client.get(reverse("clusters:store-list")))
+        for secret in (store.url, "Disk gone."):
+            assert (secret in words) == (who == "owner"), who
+        assert ("Set up" in words) == (who != "owner"), who
+        assert "None" in words
+
+
 def test_a_region_without_a_store_cannot_be_tested(owner, people):
     assert owner.post(url_of(people, VIRGINIA, name="clusters:store-check")).status_code == 404
 
