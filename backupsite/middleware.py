@@ -4,13 +4,19 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 
 class SignInForHtmxMiddleware:
-    """Sends a signed-out htmx request to the sign-in page as a whole, so that no login form lands inside a card."""
+    """Sends a signed-out htmx request to the sign-in page as a whole, so that no login form lands inside a card.
+
+    Afterwards the person is back on the page that sent the request, not on the fragment it asked for.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -23,4 +29,15 @@ class SignInForHtmxMiddleware:
         login_url = resolve_url(settings.LOGIN_URL)
         if urlsplit(response["Location"]).path != login_url:
             return response
-        return HttpResponseClientRedirect(login_url)
+        page = _page_of(htmx)
+        return HttpResponseClientRedirect(redirect_to_login(page).url if page else login_url)
+
+
+def _page_of(htmx: HtmxDetails) -> str | None:
+    """Path and query of the page that sent the request; None where the browser names none of this site's."""
+    try:
+        path = htmx.current_url_abs_path
+    except ValueError:  # half a bracket: no browser sent that
+        return None
+    # A path may begin with two slashes, which a browser would take for another host.
+    return path if path and url_has_allowed_host_and_scheme(path, allowed_hosts=None) else None
