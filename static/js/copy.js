@@ -1,12 +1,9 @@
 // [data-copy="text"] buttons. Without a clipboard (plain http on a network) they stay hidden; the text can be selected.
+// They appear by a mark on the page and not one by one, so that one in a part that is replaced can keep the focus.
 (() => {
   if (!navigator.clipboard) return;
 
-  const show = (root) => {
-    for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
-  };
-  document.addEventListener("DOMContentLoaded", () => show(document));
-  document.addEventListener("htmx:load", (event) => show(event.detail.elt));
+  document.documentElement.dataset.clipboard = "yes";
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

@@ -1,4 +1,4 @@
-// Live pages: polls rest while nobody looks, failures and news become toasts, notices can be closed.
+// Live pages: polls rest while nobody looks, changes are read out, failures become toasts, notices can be closed.
 (() => {
   // Polls -------------------------------------------------------------------------------------------------------
   const missed = new Set();
@@ -22,6 +22,19 @@
     }
     missed.clear();
   });
+
+  // News: what a part with data-news says of itself is read out once, when it changes. A role="status" inside the
+  // part would be read out, or lost, each time the part is replaced. -------------------------------------------------
+  const told = new Map();
+  const tell = (root) => {
+    for (const part of [root, ...root.querySelectorAll("[data-news]")]) {
+      const { news } = part.dataset;
+      if (!news || !part.id) continue;
+      if (told.has(part.id) && told.get(part.id) !== news) document.getElementById("news").textContent = news;
+      told.set(part.id, news);
+    }
+  };
+  document.addEventListener("htmx:load", (event) => tell(event.detail.elt));
 
   // Toasts ------------------------------------------------------------------------------------------------------
   const SECONDS_SHOWN = 6;

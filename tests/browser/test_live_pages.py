@@ -32,6 +32,27 @@ def test_the_jobs_list_asks_while_a_job_runs_and_no_more_once_all_have_ended(adm
         pass
 
 
+def test_the_focus_outlives_polls_and_a_change_of_state_is_read_out_once(admin, site):
+    walk.open_home(admin)
+    worker = site.process_of("manage.py run_worker")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        walk.begin_backup(admin, "docs-search")
+        backup = walk.submit_backup(admin)
+        admin.locator(walk.job_rows(admin, backup, "backup")).get_by_role("link").click()
+        cancel = admin.get_by_role("button", name="Cancel job")
+        cancel.focus()
+        for _ in range(2):
+            with admin.expect_response(lambda answer: "/progress/" in answer.url):
+                pass
+        admin.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-settling')")
+        expect(cancel).to_be_focused()
+        expect(admin.locator("#news")).to_be_empty()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    expect(admin.locator("#news")).to_have_text("Backup of docs-search: Successful")
+
+
 def expect_a_whole_page(page: Page, heading: str) -> None:
     expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
