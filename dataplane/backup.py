@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from dataplane import chunks, layout
+from dataplane.access import Access, read_access
 from dataplane.commit import commit, find_manifest, refuse_if_stale, stored_chunks
 from dataplane.errors import ClusterError, CollectionMissing, NothingToBackUp, RowsLost
 from dataplane.exclusions import MARKER, STAGING, always_excluded, without_excluded
-from dataplane.manifest import ChunkRef, CollectionEntry, Exclusion, Key, Manifest, Schema
+from dataplane.loading import is_for_reading, readable
+from dataplane.manifest import ChunkRef, CollectionEntry, DatabaseEntry, Exclusion, Key, Manifest, Schema
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef
 from dataplane.progress import Progress as Progress
 from dataplane.progress import stop_if_asked
@@ -20,6 +21,13 @@ from dataplane.stores.base import ObjectStore
 
 PAGE_BYTES = 12 * 1024 * 1024
 MIN_PAGE_ROWS, MAX_PAGE_ROWS = 200, 8000
+POINT_IN_TIME = (
+    "Each collection is read by itself, in key order, after a flush and between two counts with strong consistency. "
+    "Every row that was there, unchanged, from the first count to the second is in the backup exactly once. "
+    "Rows inserted, changed or deleted in between may be in it as they were before or after; "
+    "no two collections are of the same moment. Stop writing during the backup to have a single moment."
+)
+"""What is true on every server: none that we can run gives a snapshot."""
 RUNAWAY_ROWS = 100_000
 """A scan that has read twice the counted rows and this many more is chasing a writer it will not catch."""
 
@@ -65,10 +73,13 @@ def take_backup(
     refuse_if_stale(store, plan.fence, find_manifest(store, plan.cluster_id, plan.backup_id))
     upload = _Upload(store, plan.cluster_id, stored_chunks(store, plan.cluster_id))
     with Cluster(endpoint) as cluster:
-        server = cluster.server_info()
+        server = cluster.info
         refs, exclusions = _chosen(plan, cluster)
+        databases, notes = _databases(plan, cluster, refs)
+        access = read_access(cluster) if plan.collections is None else Access((), (), ())
         meter = _Meter(on_progress, should_stop, sum(cluster.collection_info(ref).estimated_bytes for ref in refs))
         entries = []
+        cluster.flush(*refs)
         for ref in refs:
             entry, left_out = _back_up_collection(cluster, ref, upload, meter, is_lite=server.is_lite)
             entries.append(entry)
@@ -82,9 +93,13 @@ def take_backup(
         fence=plan.fence,
         collections=tuple(entries),
         exclusions=(*always_excluded(), *exclusions),
-        notes=(),
+        notes=(*notes, *access.notes),
         software=_software(server.version, is_lite=server.is_lite),
         lineage=(),
+        point_in_time=POINT_IN_TIME,
+        databases=databases,
+        users=access.users,
+        roles=access.roles,
     )
     stop_if_asked(should_stop)
     commit(store, manifest, may_commit=may_commit)
@@ -159,6 +174,22 @@ def _chosen(plan: BackupPlan, cluster: Cluster) -> tuple[list[CollectionRef], li
     return refs, exclusions
 
 
+def _databases(
+    plan: BackupPlan, cluster: Cluster, refs: list[CollectionRef]
+) -> tuple[tuple[DatabaseEntry, ...], list[str]]:
+    """Those of the chosen collections; all, also empty ones, for a whole cluster."""
+    names = cluster.databases() if plan.collections is None else sorted({ref.database for ref in refs})
+    entries, untold = [], []
+    for name in names:
+        properties = cluster.database_properties(name)
+        if properties is None:
+            untold.append(name)
+        kept, _ = without_excluded(name, properties or {})
+        entries.append(DatabaseEntry(name, kept))
+    notes = [f"this server does not tell the properties of its databases: {', '.join(untold)}"] if untold else []
+    return tuple(entries), notes
+
+
 def _back_up_collection(
     cluster: Cluster, ref: CollectionRef, upload: _Upload, meter: _Meter, *, is_lite: bool
 ) -> tuple[CollectionEntry, list[Exclusion]]:
@@ -167,8 +198,7 @@ def _back_up_collection(
     schema = described.schema
     notes: list[str] = []
     stored: list[ChunkRef] = []
-    cluster.flush(ref)
-    with _loaded(cluster, ref, is_loaded=described.is_loaded):
+    with readable(cluster, ref, described):
         before = cluster.count(ref)
         # With a partition key the server alone decides where a row goes, so partitions are not a unit to keep.
         for partition in ("",) if schema.has_partition_key else described.partitions:
@@ -201,7 +231,7 @@ def _back_up_collection(
         database=ref.database,
         name=ref.name,
         schema=schema,
-        indexes=described.indexes,
+        indexes=tuple(index for index in described.indexes if not is_for_reading(index)),
         partitions=described.partitions,
         aliases=tuple(alias for alias in described.aliases if not MARKER.search(alias)),
         shards=described.shards,
@@ -211,6 +241,7 @@ def _back_up_collection(
         row_count=read,
         chunks=tuple(stored),
         notes=tuple(notes),
+        loaded_partitions=described.loaded_partitions,
     )
     return entry, exclusions
 
@@ -228,22 +259,6 @@ def count_note(ref: CollectionRef, *, before: int, read: int, after: int) -> str
         f"The scan of {ref} returned {read} rows where the cluster counted {before} before and {after} after. "
         "Nothing was committed; run the backup again, at a quieter time if rows are being written."
     )
-
-
-@contextmanager
-def _loaded(cluster: Cluster, ref: CollectionRef, *, is_loaded: bool) -> Iterator[None]:
-    """Only a loaded collection can be read; afterwards it is as it was."""
-    if is_loaded:
-        yield
-        return
-    cluster.load(ref)
-    try:
-        yield
-    except BaseException:
-        with suppress(ClusterError):  # a cluster that just failed may fail here too, and the first error says more
-            cluster.release(ref)
-        raise
-    cluster.release(ref)
 
 
 def _tables(

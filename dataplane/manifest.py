@@ -129,6 +129,7 @@ class GrantEntry:
 @dataclass(frozen=True, slots=True)
 class RoleEntry:
     name: str
+    description: str
     grants: tuple[GrantEntry, ...]
 
 
@@ -137,6 +138,7 @@ class UserEntry:
     """Never with a password: a restore makes a new one."""
 
     name: str
+    description: str
     roles: tuple[str, ...]
 
 

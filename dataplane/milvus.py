@@ -5,77 +5,29 @@ become `dataplane.errors`, its descriptions become the manifest's dataclasses (s
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from dataplane.cluster_types import DEFAULT_DATABASE as DEFAULT_DATABASE
+from dataplane.cluster_types import ClusterEndpoint as ClusterEndpoint
+from dataplane.cluster_types import CollectionInfo as CollectionInfo
+from dataplane.cluster_types import CollectionRef as CollectionRef
+from dataplane.cluster_types import Description as Description
+from dataplane.cluster_types import SearchHit as SearchHit
+from dataplane.cluster_types import ServerInfo as ServerInfo
 from dataplane.fields import checked_fields, checked_functions, guessed_width, is_vector
 from dataplane.manifest import IndexEntry, Key, Schema
 from dataplane.milvus_schema import forget_schemas, pymilvus_schema
 from dataplane.milvus_translation import REACH, checked_address, explained, index_entry, literal, plain_value
 
-DEFAULT_DATABASE = "default"
+T = TypeVar("T")
 DEFAULT_PARTITION = "_default"
+FLUSHES_AT_ONCE = 8
 DATA_TIMEOUT_SECONDS = 120.0
 """For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterEndpoint:
-    uri: str
-    token: str = field(default="", repr=False)
-    timeout_seconds: float = 10
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class CollectionRef:
-    database: str
-    name: str
-
-    def __str__(self) -> str:
-        return self.name if self.database == DEFAULT_DATABASE else f"{self.database}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionInfo:
-    ref: CollectionRef
-    row_count: int
-    """As the server's statistics say; a backup counts for itself."""
-    is_loaded: bool
-    vector_fields: tuple[str, ...]
-    primary_field: str
-    estimated_bytes: int
-    """Rows times the width of their fields, texts taken at a guess; good enough for a first quote."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    version: str
-    is_lite: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    key: Key
-    score: float
-    fields: dict[str, object]
-    """Every field but the vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a server says of a collection, in the manifest's words."""
-
-    schema: Schema
-    shards: int
-    consistency_level: str
-    properties: dict[str, str]
-    partitions: tuple[str, ...]
-    aliases: tuple[str, ...]
-    indexes: tuple[IndexEntry, ...]
-    is_loaded: bool
 
 
 def check_connection(endpoint: ClusterEndpoint) -> ServerInfo:
@@ -114,6 +66,7 @@ class Cluster:
         self.endpoint = endpoint
         self.address = checked_address(endpoint.uri)
         self._clients: dict[str, Any] = {}
+        self._info: ServerInfo | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -140,9 +93,41 @@ class Cluster:
         name, _, number = version.rpartition("-")
         return ServerInfo(version=number if name == "milvus_lite" else version, is_lite=name == "milvus_lite")
 
+    @property
+    def info(self) -> ServerInfo:
+        """As `server_info`, asked once."""
+        if self._info is None:
+            self._info = self.server_info()
+        return self._info
+
+    def call(self, what: str, function: Callable[[Any, float], T]) -> T:
+        """What `function(client, timeout_seconds)` returns; `what` it is for goes into the error."""
+        with self._translated(what):
+            return function(self._client(DEFAULT_DATABASE), self.endpoint.timeout_seconds)
+
+    def optional(self, what: str, function: Callable[[Any, float], T]) -> T | None:
+        """As `call`, but None when this server knows no such call."""
+        import grpc
+
+        with self._translated(what):
+            try:
+                return function(self._client(DEFAULT_DATABASE), self.endpoint.timeout_seconds)
+            except grpc.RpcError as error:
+                if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                    return None
+                raise
+
     def databases(self) -> list[str]:
         with self._translated("list its databases"):
             return sorted(self._client(DEFAULT_DATABASE).list_databases(timeout=self.endpoint.timeout_seconds))
+
+    def database_properties(self, database: str) -> dict[str, str] | None:
+        """None when this server does not tell them."""
+        told = self.optional(
+            f"describe the database {database}",
+            lambda client, timeout: client.describe_database(database, timeout=timeout),
+        )
+        return None if told is None else {key: str(value) for key, value in sorted(told.items()) if key != "name"}
 
     def collections(self) -> list[CollectionRef]:
         found = []
@@ -184,6 +169,7 @@ class Cluster:
             aliases = client.list_aliases(ref.name, timeout=timeout)["aliases"]
             names = client.list_indexes(ref.name, timeout=timeout)
             indexes = [client.describe_index(ref.name, name, timeout=timeout) for name in names]
+        is_loaded = self.is_loaded(ref)
         return Description(
             schema=Schema(
                 description=described["description"],
@@ -197,14 +183,35 @@ class Cluster:
             partitions=tuple(sorted(partitions)),
             aliases=tuple(sorted(aliases)),
             indexes=tuple(sorted((index_entry(index) for index in indexes), key=lambda entry: entry.field)),
-            is_loaded=self.is_loaded(ref),
+            is_loaded=is_loaded,
+            loaded_partitions=self._loaded_partitions(ref, partitions) if is_loaded else (),
         )
+
+    def _loaded_partitions(self, ref: CollectionRef, partitions: list[str]) -> tuple[str, ...]:
+        """A count of a collection that is loaded in part counts that part, and says nothing of the rest."""
+        if len(partitions) == 1 or self.info.is_lite:  # which loads only whole collections
+            return ()
+        client, timeout = self._client(ref.database), self.endpoint.timeout_seconds
+        with self._translated(f"tell what of {ref} is loaded", ref):
+            loaded = [
+                name
+                for name in sorted(partitions)
+                if client.get_load_state(ref.name, name, timeout=timeout)["state"].name == "Loaded"
+            ]
+        return () if len(loaded) == len(partitions) else tuple(loaded)
 
     # Reading
 
-    def flush(self, ref: CollectionRef) -> None:
-        with self._translated(f"flush {ref}", ref):
-            self._client(ref.database).flush(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+    def flush(self, *refs: CollectionRef) -> None:
+        """Several at once, for a server takes seconds for each and spends them waiting."""
+        clients = {ref.database: self._client(ref.database) for ref in refs}
+
+        def flush_one(ref: CollectionRef) -> None:
+            with self._translated(f"flush {ref}", ref):
+                clients[ref.database].flush(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+
+        with ThreadPoolExecutor(FLUSHES_AT_ONCE) as pool:
+            list(pool.map(flush_one, refs))
 
     def is_loaded(self, ref: CollectionRef) -> bool:
         with self._translated(f"tell whether {ref} is loaded", ref):
@@ -218,6 +225,14 @@ class Cluster:
     def release(self, ref: CollectionRef) -> None:
         with self._translated(f"release {ref}", ref):
             self._client(ref.database).release_collection(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+
+    def load_partitions(self, ref: CollectionRef, partitions: Sequence[str]) -> None:
+        with self._translated(f"load partitions of {ref}", ref):
+            self._client(ref.database).load_partitions(ref.name, list(partitions), timeout=DATA_TIMEOUT_SECONDS)
+
+    def release_partitions(self, ref: CollectionRef, partitions: Sequence[str]) -> None:
+        with self._translated(f"release partitions of {ref}", ref):
+            self._client(ref.database).release_partitions(ref.name, list(partitions), timeout=DATA_TIMEOUT_SECONDS)
 
     def count(self, ref: CollectionRef) -> int:
         """Rows right now, seen with strong consistency. The collection must be loaded."""
@@ -271,14 +286,23 @@ class Cluster:
 
     # Writing
 
-    def create_database(self, database: str) -> None:
-        with self._translated(f"create the database {database}"):
-            self._client(DEFAULT_DATABASE).create_database(database, timeout=self.endpoint.timeout_seconds)
+    def create_database(self, database: str, properties: Mapping[str, str]) -> None:
+        self.call(
+            f"create the database {database}",
+            lambda client, timeout: client.create_database(database, properties=dict(properties), timeout=timeout),
+        )
 
     def create(
-        self, ref: CollectionRef, schema: Schema, *, shards: int, consistency_level: str, properties: dict[str, str]
+        self,
+        ref: CollectionRef,
+        schema: Schema,
+        *,
+        shards: int,
+        consistency_level: str,
+        properties: Mapping[str, str],
+        partition_count: int | None = None,
     ) -> None:
-        """An empty collection without indexes."""
+        """An empty collection without indexes. `partition_count` is for one with a partition key."""
         with self._translated(f"create {ref}", ref):
             made = pymilvus_schema(schema)
             forget_schemas()
@@ -286,9 +310,10 @@ class Cluster:
                 ref.name,
                 schema=made,
                 num_shards=shards,
-                properties=properties,
+                properties=dict(properties),
                 timeout=DATA_TIMEOUT_SECONDS,
                 **({"consistency_level": consistency_level} if consistency_level else {}),
+                **({"num_partitions": partition_count} if partition_count else {}),
             )
 
     def create_partition(self, ref: CollectionRef, partition: str) -> None:
@@ -307,6 +332,10 @@ class Cluster:
                 **({"metric_type": index.metric} if index.metric else {}),
             )
             client.create_index(ref.name, params, timeout=DATA_TIMEOUT_SECONDS)
+
+    def drop_index(self, ref: CollectionRef, name: str) -> None:
+        with self._translated(f"drop the index {name} of {ref}", ref):
+            self._client(ref.database).drop_index(ref.name, name, timeout=self.endpoint.timeout_seconds)
 
     def insert(self, ref: CollectionRef, rows: Sequence[dict[str, Any]], *, partition: str) -> int:
         """How many rows the server says it took."""

@@ -7,16 +7,21 @@ SCRIPT_ENDS = "# --- end of restore.py ---"
 
 _SCRIPT = """
 import hashlib, json, pathlib, sys
+import numpy as np
 import pyarrow.parquet as pq
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType, Function, FunctionType, MilvusClient
 
 folder, uri, token = pathlib.Path(sys.argv[1]), sys.argv[2], "".join(sys.argv[3:4])
+as_inserted = {"JSON": json.loads, "SPARSE_FLOAT_VECTOR": dict, "BFLOAT16_VECTOR": b"".join,
+               "FLOAT16_VECTOR": lambda value: np.array(value, np.float16).tobytes(),
+               "INT8_VECTOR": lambda value: np.array(value, np.int8).tobytes()}
 manifest = json.loads((folder / "manifest.json").read_text("utf-8"))["manifest"]
 for entry in manifest["collections"]:
     if entry["database"] not in MilvusClient(uri, token=token).list_databases():
         MilvusClient(uri, token=token).create_database(entry["database"])
     client = MilvusClient(uri, token=token, db_name=entry["database"])
     name, fields = entry["name"], entry["schema"]["fields"]
+    stored = [field for field in fields if not field["is_function_output"]]
     if client.has_collection(name):
         sys.exit(f"{name} exists already: rename or drop it first")
     schema = MilvusClient.create_schema(enable_dynamic_field=entry["schema"]["has_dynamic_field"])
@@ -28,6 +33,9 @@ for entry in manifest["collections"]:
             options["default_value"] = field["default"]
         schema.add_field(field["name"], DataType[field["type"]], is_primary=field["is_primary"],
                          nullable=field["is_nullable"], is_partition_key=field["is_partition_key"], **options)
+    for made in entry["schema"]["functions"]:
+        schema.add_function(Function(made["name"], FunctionType[made["type"]], made["inputs"], made["outputs"],
+                                     made["description"], made["params"]))
     client.create_collection(name, schema=schema, properties=entry["properties"])
     for partition in {chunk["partition"] for chunk in entry["chunks"]} - {"", "_default"}:
         client.create_partition(name, partition)
@@ -37,12 +45,9 @@ for entry in manifest["collections"]:
             sys.exit(f"{path} is damaged: fetch it from another region")
         rows = pq.read_table(path).to_pylist()
         for row in rows:
-            for field in fields:
-                value = row[field["name"]]
-                if value is not None and field["type"] == "JSON":
-                    row[field["name"]] = json.loads(value)
-                if value is not None and field["type"] == "SPARSE_FLOAT_VECTOR":
-                    row[field["name"]] = dict(value)
+            for field in stored:
+                if row[field["name"]] is not None and field["type"] in as_inserted:
+                    row[field["name"]] = as_inserted[field["type"]](row[field["name"]])
             row.update(json.loads(row.pop("$meta", "{}")))
         for start in range(0, len(rows), 1000):
             client.insert(name, rows[start:start + 1000], partition_name=chunk["partition"])
@@ -64,6 +69,7 @@ def readme(manifest: Manifest) -> str:
         for entry in manifest.collections
     )
     left_out = "\n".join(f"  {exclusion.what}: {exclusion.why}" for exclusion in manifest.exclusions) or "  nothing"
+    noted = "\n".join(f"  {note}" for note in manifest.notes) or "  nothing"
     return f"""Backup {backup} of cluster {manifest.cluster_name} ({cluster})
 Taken in {manifest.region} on {manifest.created_at:%Y-%m-%d %H:%M} UTC, {manifest.size_bytes} bytes. Format {FORMAT}.
 
@@ -72,6 +78,15 @@ Holds
 
 Left out
 {left_out}
+
+Of what moment
+  {manifest.point_in_time or "not written down"}
+
+Noted
+{noted}
+
+The script restores databases, collections, partitions, rows and indexes. Users and roles, aliases, consistency
+levels and shard counts are in the manifest, to be set by hand.
 
 What lies where
   clusters/{cluster}/backups/{backup}/manifest.json   schemas, indexes, and the chunks of each collection

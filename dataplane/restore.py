@@ -2,15 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dataplane import chunks, layout
+from dataplane.access import restore_access
 from dataplane.backup import key_order
 from dataplane.commit import read_manifest
 from dataplane.errors import BackupDamaged, CollectionExists, CollectionMissing, ObjectMissing, RowsLost
 from dataplane.exclusions import without_excluded
+from dataplane.fidelity import fitted, index_differences, schema_differences, setting_differences
+from dataplane.fields import is_vector
+from dataplane.loading import readable
 from dataplane.manifest import ChunkRef, CollectionEntry, Manifest
 from dataplane.milvus import DEFAULT_PARTITION, Cluster, ClusterEndpoint, CollectionRef
 from dataplane.progress import Progress, stop_if_asked
@@ -40,6 +44,8 @@ class RestorePlan:
     """Bring back the load state each collection had; False leaves all of them released."""
     attempt_id: str
     """The same for every retry of one restore: by it, a retry finds what an earlier try left behind."""
+    with_access: bool = False
+    """Also make the users and roles that the cluster lacks; for a restore to a new cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class RestoredCollection:
 class RestoreReport:
     collections: tuple[RestoredCollection, ...]
     notes: tuple[str, ...]
+    new_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of the users made, by name. Told here once and kept nowhere."""
 
 
 def restore_backup(
@@ -75,7 +83,8 @@ def restore_backup(
     with Cluster(endpoint) as cluster:
         markers = [_marker(plan, number) for number in range(len(chosen))]
         finished = _finished(cluster, chosen, markers)
-        is_lite = cluster.server_info().is_lite
+        is_lite = cluster.info.is_lite
+        notes_of_databases = _restore_databases(cluster, manifest, chosen, is_whole=plan.collections is None)
         restored: list[RestoredCollection] = []
         for (entry, target), marker in zip(chosen, markers, strict=True):
             notes: list[str] = []
@@ -87,11 +96,13 @@ def restore_backup(
                 notes += _auto_id_notes(entry, target)
             restored.append(RestoredCollection(target, entry.row_count, tuple(notes)))
         for (entry, target), marker in zip(chosen, markers, strict=True):
-            _settle(cluster, plan, entry, target)
+            _settle(cluster, plan, entry, target, has_index=is_lite or _has_all_indexes(entry))
             if marker in cluster.aliases(target.database):
                 cluster.drop_alias(target.database, marker)
-    lacking = tuple(f"{exclusion.what} not restored: {exclusion.why}" for exclusion in manifest.exclusions)
-    return RestoreReport(tuple(restored), lacking)
+        # Last, for a retry could not tell again the password of a user that an earlier try has made.
+        passwords, notes_of_access = restore_access(cluster, manifest) if plan.with_access else ({}, [])
+    lacking = [f"{exclusion.what} not restored: {exclusion.why}" for exclusion in manifest.exclusions]
+    return RestoreReport(tuple(restored), (*lacking, *notes_of_databases, *notes_of_access), passwords)
 
 
 def discard_unfinished(plan: RestorePlan, *, endpoint: ClusterEndpoint) -> tuple[CollectionRef, ...]:
@@ -175,12 +186,25 @@ def _restore_collection(
     shards, lowered = lowered_shards(entry.shards, plan.cu_size)
     notes = [f"{target.name}: {lowered}"] if lowered else []
     properties, _ = without_excluded(target, entry.properties)
-    if target.database not in cluster.databases():
-        cluster.create_database(target.database)
+    schema, changed = fitted(target, entry.schema, version=cluster.info.version, is_lite=cluster.info.is_lite)
     staging = CollectionRef(target.database, _staging_name(plan, target))
     cluster.drop(staging)
     cluster.create(
-        staging, entry.schema, shards=shards, consistency_level=entry.consistency_level, properties=properties
+        staging,
+        schema,
+        shards=shards,
+        consistency_level=entry.consistency_level,
+        properties=properties,
+        partition_count=len([name for name in entry.partitions if name != DEFAULT_PARTITION])
+        if schema.has_partition_key
+        else None,
+    )
+    made = cluster.describe(staging)
+    notes += changed + schema_differences(target.name, schema, made.schema)
+    notes += setting_differences(
+        target.name,
+        {"shard count": shards, "consistency level": entry.consistency_level, **properties},
+        {"shard count": made.shards, "consistency level": made.consistency_level, **made.properties},
     )
     if not entry.schema.has_partition_key:
         for partition in entry.partitions:
@@ -194,8 +218,10 @@ def _restore_collection(
     cluster.flush(staging)
     for index in entry.indexes:
         cluster.create_index(staging, index)
-    cluster.load(staging)
-    counted = cluster.count(staging)
+    made = cluster.describe(staging)
+    notes += index_differences(target.name, entry.indexes, made.indexes)
+    with readable(cluster, staging, made, stays_loaded=True):
+        counted = cluster.count(staging)
     if counted != entry.row_count:
         raise RowsLost(
             f"After restoring {target}, the cluster counts {counted} rows instead of {entry.row_count}. "
@@ -243,14 +269,39 @@ def _restore_aliases(cluster: Cluster, entry: CollectionEntry, target: Collectio
     return notes
 
 
-def _settle(cluster: Cluster, plan: RestorePlan, entry: CollectionEntry, target: CollectionRef) -> None:
-    """Give the collection its load state; Milvus Lite releases what it renames."""
-    should_be_loaded = plan.load and entry.is_loaded
+def _settle(
+    cluster: Cluster, plan: RestorePlan, entry: CollectionEntry, target: CollectionRef, *, has_index: bool
+) -> None:
+    """Give the collection its load state. A server loads nothing that lacks an index, and then it was not loaded."""
+    should_be_loaded = plan.load and entry.is_loaded and has_index
     is_loaded = cluster.is_loaded(target)
     if should_be_loaded and not is_loaded:
         cluster.load(target)
     elif is_loaded and not should_be_loaded:
         cluster.release(target)
+    if should_be_loaded and entry.loaded_partitions and not cluster.info.is_lite:  # which has no such state
+        cluster.release_partitions(target, sorted(set(entry.partitions) - set(entry.loaded_partitions)))
+
+
+def _has_all_indexes(entry: CollectionEntry) -> bool:
+    indexed = {index.field for index in entry.indexes}
+    return all(field.name in indexed for field in entry.schema.fields if is_vector(field.type))
+
+
+def _restore_databases(
+    cluster: Cluster, manifest: Manifest, chosen: list[tuple[CollectionEntry, CollectionRef]], *, is_whole: bool
+) -> list[str]:
+    """Make the databases that are needed; those that are there stay as they are."""
+    stored = {entry.name: entry.properties for entry in manifest.databases}
+    there = cluster.databases()
+    notes = []
+    for name in sorted({target.database for _, target in chosen} | (stored.keys() if is_whole else set())):
+        if name not in there:
+            cluster.create_database(name, stored.get(name, {}))
+        if name in stored:
+            made = cluster.database_properties(name) or {}
+            notes += setting_differences(f"database {name}", stored[name], made)
+    return notes
 
 
 def _auto_id_notes(entry: CollectionEntry, target: CollectionRef) -> list[str]:

@@ -163,6 +163,19 @@ def restore(
     return restore_backup(plan, store=store, endpoint=endpoint, on_progress=ignore, should_stop=never)
 
 
+def restore_all(
+    endpoint: ClusterEndpoint, store: ObjectStore, *, cu_size: int = 1, with_access: bool = False
+) -> RestoreReport:
+    """Into the emptied cluster, under the same names."""
+    with Cluster(endpoint) as cluster:
+        for found in cluster.collections():
+            cluster.drop(found)
+    plan = RestorePlan(
+        CLUSTER, "backup-1", None, cu_size=cu_size, load=True, attempt_id="job-1", with_access=with_access
+    )
+    return restore_backup(plan, store=store, endpoint=endpoint, on_progress=ignore, should_stop=never)
+
+
 def rows_of(client: Any, name: str, partition: str = "") -> list[dict[str, Any]]:
     key = "id" if name.startswith("numbers") else "key"
     answer = client.query(

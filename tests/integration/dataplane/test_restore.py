@@ -131,7 +131,10 @@ def test_shards_are_lowered_to_the_limit_with_a_note(client: Any, endpoint: Clus
     store.write(layout.manifest_key(CLUSTER, "backup-1"), to_json(many))
     drop_collection(endpoint, ref("numbers"))
     (restored,) = restore(endpoint, store, cu_size=1).collections
-    assert restored.notes == ("numbers: 8 shards lowered to 2, the limit for 1 CU",)
+    assert restored.notes == (
+        "numbers: 8 shards lowered to 2, the limit for 1 CU",
+        "numbers: the cluster did not keep the shard count: 2 became 1",
+    )
 
 
 def test_the_load_state_comes_back_unless_refused(client: Any, endpoint: ClusterEndpoint) -> None:
