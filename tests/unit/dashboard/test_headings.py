@@ -1,0 +1,136 @@
+"""Every page has one first heading, and none below it skips a level: people who listen find their way by headings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.shortcuts import render
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from backups.states import BackupState, CopyState
+from clusters.models import Cluster
+from dataplane.errors import ClusterUnreachable
+from dataplane.milvus import CollectionInfo, CollectionRef
+from jobs.states import JobState, JobType
+from tests.builders import OREGON, VIRGINIA, People, make_backup, make_cluster, make_job, make_stores
+
+pytestmark = pytest.mark.django_db
+
+ALONE = (
+    "dashboard:overview",
+    "dashboard:costs",
+    "clusters:cluster-list",
+    "clusters:cluster-create",
+    "clusters:store-list",
+    "backups:backup-list",
+    "jobs:job-list",
+    "pricing:price-list",
+    "pricing:calculator",
+    "login",
+)
+# What answers with a part of a page, or with no page at all.
+PARTS = {
+    "backups:backup-copies",
+    "jobs:backup-quote",
+    "jobs:job-progress",
+    "jobs:job-table",
+    "pricing:calculator-result",
+}
+NO_PAGES = {"clusters:cluster-check", "clusters:store-check", "jobs:copy-retry", "jobs:job-cancel", "logout", "health"}
+
+
+def names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names(pattern.url_patterns, f"{pattern.namespace}:" if pattern.namespace else namespace)
+        elif pattern.name:
+            yield namespace + pattern.name
+
+
+@pytest.fixture
+def owner(people: People, client: Client) -> Client:
+    client.force_login(people.owner)
+    return client
+
+
+@pytest.fixture
+def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The arguments of every page: a cluster with a broken backup, a job and everything else there is to show."""
+    found = CollectionInfo(CollectionRef("default", "docs"), 1_000, True, ("vector",), "id", 5_000_000)
+    monkeypatch.setattr("clusters.live.collections_of", lambda cluster: [found])
+    make_stores(people.organization, OREGON, VIRGINIA)
+    cluster = make_cluster(people.project, name="docs")
+    make_backup(cluster, state=BackupState.FAILED, original_state=CopyState.FAILED, reason="docs does not answer.")
+    notes = {"notes": ["One row changed."], "exclusions": [{"what": "TTL", "why": "It would delete rows."}]}
+    backup = make_backup(cluster, copies={VIRGINIA: CopyState.FAILED}, **notes)
+    original = make_job(backup.copies.get(is_original=True), type=JobType.BACKUP, state=JobState.SUCCESSFUL)
+    make_job(backup.copies.get(region=VIRGINIA), state=JobState.FAILED, parent=original, reason="Disk gone.")
+    of_cluster = dict.fromkeys(
+        (
+            "clusters:cluster-detail",
+            "clusters:cluster-settings",
+            "backups:cluster-backups",
+            "jobs:backup-create",
+        ),
+        [cluster.code],
+    )
+    of_collection = dict.fromkeys(
+        ("clusters:collection-detail", "clusters:collection-drop"), [cluster.code, "default", "docs"]
+    )
+    of_backup = dict.fromkeys(
+        ("backups:backup-detail", "backups:backup-rename", "jobs:restore-create", "jobs:backup-delete"), [backup.code]
+    )
+    of_one = {"jobs:job-detail": [original.code], "clusters:store-edit": [people.organization.code, OREGON]}
+    return {**dict.fromkeys(ALONE, []), **of_cluster, **of_collection, **of_backup, **of_one}
+
+
+def levels(page: bytes) -> list[int]:
+    return [int(level) for level in re.findall(r"<h([1-6])\b", page.decode())]
+
+
+def expect_headings_in_order(page: bytes, what: str) -> None:
+    found = levels(page)
+    assert found.count(1) == 1, (what, found)
+    assert found[0] == 1, (what, found)
+    assert all(below <= above + 1 for above, below in zip(found, found[1:], strict=False)), (what, found)
+
+
+def test_no_page_skips_a_level(owner, addresses):
+    assert set(addresses) == set(names(get_resolver().url_patterns)) - PARTS - NO_PAGES
+    for name, arguments in addresses.items():
+        answer = owner.get(reverse(name, args=arguments)) if name != "login" else Client().get(reverse(name))
+        assert answer.status_code == 200, name
+        expect_headings_in_order(answer.content, name)
+
+
+def test_no_page_skips_a_level_where_there_is_nothing_yet(people, client):
+    client.force_login(people.owner)
+    for name in (
+        "dashboard:overview",
+        "dashboard:costs",
+        "clusters:cluster-list",
+        "backups:backup-list",
+        "jobs:job-list",
+    ):
+        expect_headings_in_order(client.get(reverse(name)).content, name)
+
+
+@pytest.mark.parametrize("name", ["clusters:cluster-detail", "jobs:backup-create"])
+def test_no_page_skips_a_level_while_the_cluster_does_not_answer(owner, addresses, name, monkeypatch):
+    def fail(cluster: Cluster) -> list[CollectionInfo]:
+        raise ClusterUnreachable("docs does not answer.")
+
+    monkeypatch.setattr("clusters.live.collections_of", fail)
+    page = owner.get(reverse(name, args=addresses[name])).content
+    assert b"docs does not answer." in page
+    expect_headings_in_order(page, name)
+
+
+@pytest.mark.parametrize("template", ["403.html", "404.html", "500.html", "design/gallery.html"])
+def test_no_page_without_an_address_skips_a_level(people, template):
+    request = RequestFactory().get("/")
+    request.user = people.owner
+    expect_headings_in_order(render(request, template).content, template)
