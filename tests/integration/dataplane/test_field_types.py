@@ -83,7 +83,10 @@ def test_every_type_of_the_server_comes_back(server_client: Any, server: Cluster
     full = {name.lower(): value for name, value in SCALARS.items()} | FULL_ARRAYS
     bare = {**full, **dict.fromkeys(FULL_ARRAYS, []), "json": {}, "key": "bare", "vector": [1.0, 2.0]}
     full |= {"key": "full", "vector": [0.1, 1.0], "own": {"deep": [True]}}
-    halves: list[dict[str, Any]] = [{"key": "a", "vector": np.array([0.1, -2, 3, 65504], np.float16)}, {"key": "b", "vector": bytes(8)}]
+    halves: list[dict[str, Any]] = [
+        {"key": "a", "vector": np.array([0.1, -2, 3, 65504], np.float16)},
+        {"key": "b", "vector": bytes(8)},
+    ]
     bits: list[dict[str, Any]] = [{"key": "a", "vector": b"\x01\xff"}, {"key": "b", "vector": b"\x00\x00", "own": 1}]
     with ThreadPoolExecutor() as pool:  # the server spends most of a load waiting
         for made in [
