@@ -65,7 +65,7 @@
     if (level === "info" || level === "success") setTimeout(() => box.remove(), SECONDS_SHOWN * 1000);
   };
 
-  // Ours, and the server's: HX-Trigger: {"toast": {"text": "Renamed", "level": "success"}}
+  // Other scripts of ours: new CustomEvent("toast", { detail: { text, level } })
   document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.level));
 
   const UNREACHABLE = "The server cannot be reached. What you see may be out of date; it is tried again by itself.";
