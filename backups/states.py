@@ -52,10 +52,6 @@ COPY_MOVES: dict[str, set[str]] = {
     CopyState.DELETING: {CopyState.DELETED},
 }
 
-# What may hold bytes in a store, and therefore costs money and must be removed when the backup is.
-HOLDS_BYTES = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED, CopyState.DELETING})
-
-
 # What a person may ask to be copied once more.
 MAY_BE_MADE_AGAIN = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DAMAGED})
 # On its way to another state without anybody's help.
