@@ -21,6 +21,8 @@ class RegionChoice:
     provider_name: str
     label: str
     continent: str
+    # The codes of the regions that copies of a backup here may go to. The site decides them: the rule is not ours.
+    targets: frozenset[str] = frozenset()
     # False where the provider's backups cannot be copied to other regions at all (R3).
     can_copy: bool = True
 
@@ -51,10 +53,8 @@ def region_choices() -> list[RegionChoice]:
 
 
 def targets_of(source: RegionChoice, regions: Sequence[RegionChoice]) -> list[RegionChoice]:
-    """Where copies of a backup in `source` may go: other regions of the same provider, if it allows copies (R2, R3)."""
-    if not source.can_copy:
-        return []
-    return [region for region in regions if region.provider == source.provider and region.code != source.code]
+    """Those of `regions` that copies of a backup in `source` may go to."""
+    return [region for region in regions if region.code in source.targets]
 
 
 def target_groups(source: RegionChoice, regions: Sequence[RegionChoice], rates: Rates) -> list[TargetGroup]:
