@@ -1,5 +1,6 @@
 """What is said of a cluster: where it is, who answers, and what it holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dataplane.manifest import IndexEntry, Key, Schema
@@ -33,6 +34,8 @@ class CollectionInfo:
     primary_field: str
     estimated_bytes: int
     """Rows times the width of their fields, texts taken at a guess; good enough for a first quote."""
+    dimensions: Mapping[str, int] = field(default_factory=dict)
+    """Of those vector fields that have one; sparse vectors have none."""
 
 
 @dataclass(frozen=True, slots=True)

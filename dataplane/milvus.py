@@ -158,6 +158,7 @@ class Cluster:
             vector_fields=tuple(entry["name"] for entry in fields if is_vector(entry["type"].name)),
             primary_field=next((entry["name"] for entry in fields if entry.get("is_primary")), ""),
             estimated_bytes=row_count * sum(guessed_width(entry["type"].name, entry["params"]) for entry in fields),
+            dimensions={entry["name"]: int(entry["params"]["dim"]) for entry in fields if "dim" in entry["params"]},
         )
 
     def describe(self, ref: CollectionRef) -> Description:
