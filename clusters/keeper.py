@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, close_old_connections
 
@@ -12,6 +13,10 @@ from dataplane.errors import ClusterError
 from dataplane.milvus_lite import MilvusLiteServer
 
 from .models import Cluster
+
+if TYPE_CHECKING:
+    from dataplane.milvus import Cluster as MilvusCluster
+    from dataplane.milvus import CollectionRef
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +65,34 @@ class KeptServer:
                 continue
             log.info("%s answers at %s", self._name, server.uri)
             self._uri, wait_seconds = server.uri, FIRST_WAIT_SECONDS
+            self._load_collections(server.uri)
             while server.is_running and not self._stopping.wait(PERIOD_SECONDS):
                 pass
             self._uri = ""
             if not self._stopping.is_set():
                 log.warning("The server of %s ended by itself; starting it again", self._name)
             server.stop()
+
+    def _load_collections(self, uri: str) -> None:
+        """Make every collection searchable: unlike a Milvus server, Milvus Lite forgets at its end which ones were."""
+        from dataplane.milvus import Cluster as MilvusCluster
+        from dataplane.milvus import ClusterEndpoint
+
+        try:
+            with MilvusCluster(ClusterEndpoint(uri)) as cluster:
+                for collection in cluster.collections():
+                    if self._stopping.is_set():
+                        return
+                    self._load(cluster, collection)
+            log.info("%s has loaded its collections", self._name)
+        except ClusterError as trouble:
+            log.warning("The collections of %s were not loaded: %s", self._name, trouble)
+
+    def _load(self, cluster: MilvusCluster, collection: CollectionRef) -> None:
+        try:
+            cluster.load(collection)
+        except ClusterError as trouble:  # one without an index cannot be loaded; that is no reason to leave out others
+            log.warning("%s of %s was not loaded: %s", collection, self._name, trouble)
 
 
 def keep_embedded_clusters(stopping: threading.Event) -> None:

@@ -86,12 +86,12 @@ class RunningSite:
             )
 
     def start(self) -> None:
-        """Start, and wait until the site answers and the demo's clusters run."""
-        began, already = time.monotonic(), self.log("clusters").count("answers at")
+        """Start, and wait until the site answers and the demo's clusters can be searched."""
+        began, already = time.monotonic(), self.log("clusters").count("has loaded")
         self.launch()
         self.wait_for("The site answers at")
         self.start_seconds.append(time.monotonic() - began)
-        wait_until(lambda: self.log("clusters").count("answers at") >= already + 4, "the demo's clusters run")
+        wait_until(lambda: self.log("clusters").count("has loaded") >= already + 4, "the demo can be searched")
 
     def wait_for(self, text: str) -> None:
         """Wait until the terminal shows `text`."""

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 FINAL_STATES = {"successful", "failed", "crashed", "canceled"}
 Hit = tuple[str, ...]
-"""Key, name, text and score of one answer, as the page shows them."""
+"""One answer as the page shows it: its key, up to three fields and the score."""
 
 
 def sign_in(page: Page, user: Mapping[str, str]) -> None:
@@ -54,7 +54,8 @@ def open_collection(page: Page, cluster: str, name: str) -> None:
 def search(page: Page, words: str) -> list[Hit]:
     """Search the collection that is open; the answers in their order."""
     page.get_by_label("Search for").fill(words)
-    page.get_by_role("button", name="Search").click()
+    # Exactly this: a collection that is not loaded offers to load it first, and the demo's are.
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#hits tbody tr").first).to_be_visible()
     rows = page.locator("#hits tbody tr").all()
     return [tuple(cell.strip() for cell in row.locator("td").all_inner_texts()) for row in rows]

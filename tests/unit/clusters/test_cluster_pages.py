@@ -17,7 +17,9 @@ from tests.builders import AZURE_IRELAND, FRANKFURT, OREGON, all_rows, make_clus
 pytestmark = pytest.mark.django_db
 
 NEW = "/clusters/new/"
-DOCS = CollectionInfo(CollectionRef("default", "docs"), 1_000, True, ("words_256",), "id", 5_000_000)
+DOCS = CollectionInfo(
+    CollectionRef("default", "docs"), 1_000, True, ("words_256",), "id", 5_000_000, {"words_256": 256}
+)
 
 
 @pytest.fixture(autouse=True)
