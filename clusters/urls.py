@@ -11,6 +11,7 @@ _clusters = [
     path("<slug:code>/settings/", views.cluster_settings, name="cluster-settings"),
     path("<slug:code>/check/", views.cluster_check, name="cluster-check"),
     path("<slug:code>/collections/<str:database>/<str:name>/", views.collection_detail, name="collection-detail"),
+    path("<slug:code>/collections/<str:database>/<str:name>/load/", views.collection_load, name="collection-load"),
     path("<slug:code>/collections/<str:database>/<str:name>/drop/", views.collection_drop, name="collection-drop"),
 ]
 _regions = [

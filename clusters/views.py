@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import find, has, projects_with
+from accounts.access import find, has, projects_with, require
 from accounts.errors import PrivilegeMissing
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
@@ -19,6 +21,7 @@ from dataplane.errors import CollectionMissing, DataPlaneError
 from . import live, services
 from .errors import ClusterRefused
 from .forms import ClusterForm, ClusterSettingsForm, SearchForm, TypedConfirmationForm
+from .hits import hit_rows, shown_fields
 from .models import Cluster
 from .rules import why_not_backed_up
 
@@ -137,20 +140,41 @@ def _find_collection(cluster: Cluster, database: str, name: str) -> Any:
 @login_required
 @require_GET
 def collection_detail(request: HtmxHttpRequest, code: str, database: str, name: str) -> HttpResponse:
-    """One live collection: how many rows, and a search by words where its vectors allow it."""
+    """One live collection: how many rows, and a search by words where its vectors allow it and it is loaded."""
     cluster = _find_cluster(request, code)
-    context = _page_context(request, cluster, "collections") | {"database": database, "name": name}
     form = SearchForm(request.GET or None)
-    context["form"] = form
+    context = _page_context(request, cluster, "collections") | {"database": database, "name": name, "form": form}
+    context["may_load"] = context["may_back_up"] or context["may_manage"]
     try:
         collection = _find_collection(cluster, database, name)
         context |= {"collection": collection, "word_field": live.word_field(collection)}
         words = form.cleaned_data["words"] if form.is_valid() else ""
-        if words and context["word_field"]:
-            context |= {"words": words, "hits": live.search_words(cluster, collection, words)}
+        if words and context["word_field"] and collection.is_loaded:
+            hits = live.search_words(cluster, collection, words)
+            fields = shown_fields(hits, primary_field=collection.primary_field)
+            context |= {"words": words, "fields": fields, "hits": hit_rows(hits, fields)}
     except DataPlaneError as failure:
         context["failure"] = str(failure)
     return render(request, "clusters/collection_detail.html", context)
+
+
+@login_required
+@require_POST
+def collection_load(request: HtmxHttpRequest, code: str, database: str, name: str) -> HttpResponse:
+    """Load a collection for those who may use the cluster's memory, then search it for the words that came along."""
+    cluster = _find_cluster(request, code)
+    if not has(request.user, Privilege.CLUSTER_MANAGE, cluster.project):
+        require(request.user, Privilege.BACKUP_MANAGE, cluster.project)
+    try:
+        live.load_collection(cluster, _find_collection(cluster, database, name).ref)
+    except CollectionMissing as missing:
+        raise Http404(str(missing)) from missing
+    except DataPlaneError as failure:
+        messages.error(request, str(failure))
+    form = SearchForm(request.POST)
+    words = form.cleaned_data["words"] if form.is_valid() else ""
+    url = reverse("clusters:collection-detail", args=[code, database, name])
+    return redirect(f"{url}?{urlencode({'words': words})}" if words else url)
 
 
 @login_required
