@@ -61,9 +61,9 @@ def ask_for_copies_in_two_regions(page: Page) -> str:
     quote = page.locator("#backup-quote tbody tr")
     expect(quote).to_have_count(5)
     for line in ("Original in Oregon", "Copy in Virginia", "Copy in Frankfurt"):
-        expect(quote.filter(has_text=line)).to_contain_text("$0.02/GB, 30 days")
-    expect(quote.filter(has_text="Transfer to Virginia")).to_contain_text("$0.02/GB, once")
-    expect(quote.filter(has_text="Transfer to Frankfurt")).to_contain_text("$0.08/GB, once")
+        expect(quote.filter(has_text=line)).to_contain_text("$0.02/GB month")
+    expect(quote.filter(has_text="Transfer to Virginia")).to_contain_text("$0.02/GB once")
+    expect(quote.filter(has_text="Transfer to Frankfurt")).to_contain_text("$0.08/GB once")
     expect(page.locator("#backup-quote .quote__total")).to_contain_text("$")
     return walk.submit_backup(page)
 
