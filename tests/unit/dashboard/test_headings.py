@@ -39,7 +39,15 @@ PARTS = {
     "jobs:job-table",
     "pricing:calculator-result",
 }
-NO_PAGES = {"clusters:cluster-check", "clusters:store-check", "jobs:copy-retry", "jobs:job-cancel", "logout", "health"}
+NO_PAGES = {
+    "clusters:cluster-check",
+    "clusters:collection-load",
+    "clusters:store-check",
+    "jobs:copy-retry",
+    "jobs:job-cancel",
+    "logout",
+    "health",
+}
 
 
 def names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Iterator[str]:
@@ -116,6 +124,15 @@ def test_no_page_skips_a_level_where_there_is_nothing_yet(people, client):
         "jobs:job-list",
     ):
         expect_headings_in_order(client.get(reverse(name)).content, name)
+
+
+def test_regions_stand_under_the_name_of_their_provider(owner):
+    page = owner.get(reverse("clusters:store-list")).content.decode()
+    for name, prefix in (("AWS", "aws-"), ("Google Cloud", "gcp-"), ("Azure", "az-")):
+        part = page.partition(f"<h3>{name}</h3>")[2].partition("<h3>")[0]
+        codes = re.findall(r"<td>[^<]+<small>([\w-]+)", part)
+        assert codes, name
+        assert all(code.startswith(prefix) for code in codes), name
 
 
 @pytest.mark.parametrize("name", ["clusters:cluster-detail", "jobs:backup-create"])
