@@ -13,7 +13,7 @@ from dataplane.stores.base import ObjectStore
 from dataplane.stores.open import open_store
 
 from .codes import cluster_code
-from .querysets import ClusterQuerySet, RegionQuerySet, StoreQuerySet
+from .querysets import ClusterQuerySet, StoreQuerySet
 from .store_options import parse_options
 
 
@@ -36,8 +36,6 @@ class Region(models.Model):
     provider = models.CharField(max_length=10, choices=Provider.choices)
     location = models.CharField(max_length=80)
     continent = models.CharField(max_length=40)
-
-    objects = RegionQuerySet.as_manager()
 
     class Meta:
         ordering = ["provider", "continent", "code"]

@@ -1,4 +1,4 @@
-"""Every named way to read clusters, regions and stores.
+"""Every named way to read clusters and stores.
 
 QuerySets take `Any` for their model: named, the model would be looked up before mypy's Django plugin knows it.
 """
@@ -12,11 +12,6 @@ from django.db import models
 from accounts.access import projects_with
 from accounts.models import User
 from accounts.privileges import Privilege
-
-
-class RegionQuerySet(models.QuerySet[Any]):
-    def of_provider(self, provider: str) -> RegionQuerySet:
-        return self.filter(provider=provider)
 
 
 class StoreQuerySet(models.QuerySet[Any]):
