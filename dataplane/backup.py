@@ -10,17 +10,16 @@ from typing import Any
 from dataplane import chunks, layout
 from dataplane.access import Access, read_access
 from dataplane.commit import commit, find_manifest, refuse_if_stale, stored_chunks
-from dataplane.errors import ClusterError, CollectionMissing, NothingToBackUp, RowsLost
+from dataplane.errors import CollectionMissing, NothingToBackUp, RowsLost
 from dataplane.exclusions import MARKER, STAGING, always_excluded, without_excluded
 from dataplane.loading import is_for_reading, readable
-from dataplane.manifest import ChunkRef, CollectionEntry, DatabaseEntry, Exclusion, Key, Manifest, Schema
+from dataplane.manifest import ChunkRef, CollectionEntry, DatabaseEntry, Exclusion, Key, Manifest
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef
+from dataplane.pages import PageReader, tables
 from dataplane.progress import Progress as Progress
 from dataplane.progress import stop_if_asked
 from dataplane.stores.base import ObjectStore
 
-PAGE_BYTES = 12 * 1024 * 1024
-MIN_PAGE_ROWS, MAX_PAGE_ROWS = 200, 8000
 POINT_IN_TIME = (
     "Each collection is read by itself, in key order, after a flush and between two counts with strong consistency. "
     "Every row that was there, unchanged, from the first count to the second is in the backup exactly once. "
@@ -200,10 +199,12 @@ def _back_up_collection(
     stored: list[ChunkRef] = []
     with readable(cluster, ref, described):
         before = cluster.count(ref)
+        scan = _Scan(ref, meter, at_most=2 * before + RUNAWAY_ROWS)
+        reader = PageReader(cluster, ref, schema)
         # With a partition key the server alone decides where a row goes, so partitions are not a unit to keep.
         for partition in ("",) if schema.has_partition_key else described.partitions:
-            tables = _tables(cluster, ref, schema, partition, meter, at_most=2 * before + RUNAWAY_ROWS)
-            for table, raw_bytes in chunks.split(tables, schema, chunks.Cutter()):
+            pages = scan.counted(tables(reader, partition, before_each=scan.stop_if_asked))
+            for table, raw_bytes in chunks.split(pages, schema, chunks.Cutter()):
                 data = chunks.to_parquet(table, schema)
                 keys = table.column(schema.primary.name)
                 stored.append(
@@ -246,6 +247,28 @@ def _back_up_collection(
     return entry, exclusions
 
 
+@dataclass(slots=True)
+class _Scan:
+    """The pages of one collection on their way, until somebody stops it or it turns out endless."""
+
+    ref: CollectionRef
+    meter: _Meter
+    at_most: int
+    read: int = 0
+
+    def stop_if_asked(self) -> None:
+        stop_if_asked(self.meter.should_stop)
+
+    def counted(self, pages: Iterator[Any]) -> Iterator[Any]:
+        for page in pages:
+            self.read += page.num_rows
+            if self.read > self.at_most:
+                raise RowsLost(
+                    f"Rows are written to {self.ref} faster than they can be read. Run the backup at a quieter time."
+                )
+            yield page
+
+
 def count_note(ref: CollectionRef, *, before: int, read: int, after: int) -> str | None:
     """Compare a scan with the strong counts around it: nothing to say, a note, or RowsLost.
 
@@ -259,32 +282,6 @@ def count_note(ref: CollectionRef, *, before: int, read: int, after: int) -> str
         f"The scan of {ref} returned {read} rows where the cluster counted {before} before and {after} after. "
         "Nothing was committed; run the backup again, at a quieter time if rows are being written."
     )
-
-
-def _tables(
-    cluster: Cluster, ref: CollectionRef, schema: Schema, partition: str, meter: _Meter, *, at_most: int
-) -> Iterator[Any]:
-    """The rows of one partition in key order, a page at a time, proven to be in key order."""
-    limit = min(MAX_PAGE_ROWS, max(MIN_PAGE_ROWS, PAGE_BYTES // chunks.estimated_row_bytes(schema)))
-    last: Key | None = None
-    read = 0
-    while True:
-        stop_if_asked(meter.should_stop)
-        rows = cluster.page(ref, key_field=schema.primary.name, after=last, partition=partition, limit=limit)
-        if not rows:
-            return
-        for row in rows:
-            key: Key = row[schema.primary.name]
-            if last is not None and not key_order(last) < key_order(key):
-                raise ClusterError(
-                    f"{cluster.address} returned the rows of {ref} out of key order, so some could be missed. "
-                    "Upgrade the server, then run the backup again."
-                )
-            last = key
-        read += len(rows)
-        if read > at_most:
-            raise RowsLost(f"Rows are written to {ref} faster than they can be read. Run the backup at a quieter time.")
-        yield chunks.to_table(rows, schema)
 
 
 def key_order(key: Key) -> tuple[int, bytes]:

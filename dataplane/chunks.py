@@ -82,11 +82,11 @@ def to_table(rows: Sequence[dict[str, Any]], schema: Schema) -> pa.Table:
             values = [row[field.name] for row in rows]
             if not field.is_nullable and None in values:
                 raise ValueError("NULL in a field that is not nullable")
-            columns.append(_to_column(values, field, target.field(field.name).type))
+            columns.append(to_column(values, field, target.field(field.name).type))
         if schema.has_dynamic_field:
             field_name = DYNAMIC
             extra = [{name: value for name, value in row.items() if name not in names} for row in rows]
-            columns.append(pa.array([_json(value) for value in extra], pa.string()))
+            columns.append(pa.array([json_text(value) for value in extra], pa.string()))
         return pa.Table.from_arrays(columns, schema=target)
     except (pa.ArrowException, KeyError, ValueError, TypeError, OverflowError) as error:
         raise ClusterError(
@@ -189,16 +189,16 @@ def _arrow_type(field: FieldEntry) -> pa.DataType:
     return _ARROW[field.type]
 
 
-def _to_column(values: list[Any], field: FieldEntry, target: pa.DataType) -> pa.Array:
+def to_column(values: list[Any], field: FieldEntry, target: pa.DataType) -> pa.Array:
     if field.type == "JSON":
-        return pa.array([None if value is None else _json(value) for value in values], target)
+        return pa.array([None if value is None else json_text(value) for value in values], target)
     if field.type == "SPARSE_FLOAT_VECTOR":
         return pa.array([None if value is None else sorted(value.items()) for value in values], target)
     if field.type == "FLOAT_VECTOR":
         width = int(field.params["dim"])
         given = [value for value in values if value is not None]
         flat = np.asarray(given, dtype=np.float32).reshape(len(given), width).ravel()
-        return _vectors(flat, [value is None for value in values], target)
+        return vectors_column(flat, [value is None for value in values], target)
     if field.type in BYTE_VECTORS:
         return _byte_vectors(values, field, target)
     return pa.array(values, target)
@@ -212,10 +212,12 @@ def _byte_vectors(values: list[bytes | None], field: FieldEntry, target: pa.Data
     if field.type == "BINARY_VECTOR":
         return pa.array(values, target)
     flat = b"".join(value for value in values if value is not None)
-    return _vectors(np.frombuffer(flat, _NUMPY.get(field.type, "V2")), [value is None for value in values], target)
+    return vectors_column(
+        np.frombuffer(flat, _NUMPY.get(field.type, "V2")), [value is None for value in values], target
+    )
 
 
-def _vectors(flat: Any, is_null: list[bool], target: pa.DataType) -> pa.Array:
+def vectors_column(flat: Any, is_null: list[bool], target: pa.DataType) -> pa.Array:
     """Fixed-size lists over the elements of all vectors that are there."""
     if pa.types.is_fixed_size_binary(target.value_type):
         elements = pa.FixedSizeBinaryArray.from_buffers(target.value_type, len(flat), [None, pa.py_buffer(flat)])
@@ -253,7 +255,7 @@ def _from_vectors(column: pa.Array, field: FieldEntry) -> list[Any]:
     ]
 
 
-def _json(value: object) -> str:
+def json_text(value: object) -> str:
     """JSON text with sorted keys: servers do not promise an order, and equal rows must give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

@@ -22,12 +22,16 @@ from dataplane.fields import checked_fields, checked_functions, guessed_width, i
 from dataplane.manifest import IndexEntry, Key, Schema
 from dataplane.milvus_schema import forget_schemas, pymilvus_schema
 from dataplane.milvus_translation import REACH, checked_address, explained, index_entry, literal, plain_value
+from dataplane.milvus_wire import wire_columns
 
 T = TypeVar("T")
 DEFAULT_PARTITION = "_default"
 FLUSHES_AT_ONCE = 8
 DATA_TIMEOUT_SECONDS = 120.0
 """For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
+
+
+_ALL_FIELDS: dict[str, Any] = {"output_fields": ["*"], "consistency_level": "Strong"}
 
 
 def check_connection(endpoint: ClusterEndpoint) -> ServerInfo:
@@ -250,15 +254,44 @@ class Cluster:
         with self._translated(f"read {ref}", ref):
             answer = self._client(ref.database).query(
                 ref.name,
-                filter="" if after is None else f"{key_field} > {literal(after)}",
-                output_fields=["*"],
+                filter=_greater(key_field, after),
                 partition_names=[partition] if partition else None,
-                limit=limit,
-                consistency_level="Strong",
                 timeout=DATA_TIMEOUT_SECONDS,
-                iterator="True",  # without it Milvus Lite returns rows as they were inserted, and pages skip some
+                **_ALL_FIELDS,
+                limit=limit,
+                # Without the mark Milvus Lite returns rows as they were inserted, and pages skip some. With it a server
+                # would read with less than strong consistency; the server of the old version keeps order without.
+                **({"iterator": "True"} if self.info.is_lite else {}),
             )
             return [{name: plain_value(value) for name, value in row.items()} for row in answer]
+
+    def rows_with(
+        self, ref: CollectionRef, *, key_field: str, keys: Sequence[Key], partition: str
+    ) -> list[dict[str, Any]]:
+        """The rows with these keys, in any order, with every field."""
+        with self._translated(f"read {ref}", ref):
+            answer = self._client(ref.database).query(
+                ref.name,
+                filter=f"{key_field} in [{', '.join(literal(key) for key in keys)}]",
+                partition_names=[partition] if partition else None,
+                timeout=DATA_TIMEOUT_SECONDS,
+                **_ALL_FIELDS,
+            )
+            return [{name: plain_value(value) for name, value in row.items()} for row in answer]
+
+    def columns(
+        self, ref: CollectionRef, *, key_field: str, after: Key | None, partition: str, limit: int
+    ) -> Sequence[Any]:
+        """As `page`, as the columns (`FieldData`) of the wire format; empty when there are no rows."""
+        with self._translated(f"read {ref}", ref):
+            return wire_columns(
+                self._client(ref.database),
+                ref.name,
+                _greater(key_field, after),
+                [partition] if partition else None,
+                timeout=DATA_TIMEOUT_SECONDS,
+                options={**_ALL_FIELDS, "limit": limit},
+            )
 
     def search(self, ref: CollectionRef, *, vector_field: str, vector: list[float], limit: int) -> list[SearchHit]:
         schema = self.describe(ref).schema
@@ -410,3 +443,7 @@ class Cluster:
                 timeout_seconds=self.endpoint.timeout_seconds,
                 token=self.endpoint.token,
             ) from error
+
+
+def _greater(key_field: str, after: Key | None) -> str:
+    return "" if after is None else f"{key_field} > {literal(after)}"
