@@ -11,6 +11,8 @@ from dataplane.errors import UnsupportedField
 from dataplane.fields import is_vector
 from dataplane.manifest import FieldEntry, IndexEntry, Schema
 
+LONGEST_TEXT = 65_535
+"""Bytes; the most any server allows."""
 _TYPES_SINCE = {"SPARSE_FLOAT_VECTOR": (2, 4), "BFLOAT16_VECTOR": (2, 4), "INT8_VECTOR": (2, 5)}
 _SEVERAL_VECTORS_SINCE = (2, 4)
 _NULL_SINCE = (2, 5)
@@ -40,6 +42,9 @@ def fitted(collection: object, schema: Schema, *, version: str, is_lite: bool) -
                 f"{collection}: Milvus {version} knows no defaults, so {field.name} lost {field.default!r}; "
                 "the restored rows have their values"
             )
+        if "VARCHAR" in (field.type, field.element_type) and "max_length" not in field.params:
+            fields[position] = replace(field, params={**field.params, "max_length": LONGEST_TEXT})
+            notes.append(f"{collection}: how long texts in {field.name} may be was not told; it is {LONGEST_TEXT} now")
         if field.is_primary and field.auto_id:
             fields[position] = replace(field, auto_id=False)
             notes.append(

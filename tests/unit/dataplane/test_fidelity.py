@@ -52,6 +52,14 @@ def test_defaults_and_auto_ids_are_dropped_with_a_sentence_each_where_rows_do_no
     assert fit(asked, is_lite=True) == (asked, [])
 
 
+def test_a_length_that_milvus_lite_does_not_tell_is_made_the_longest_for_a_server_that_needs_one() -> None:
+    asked = make_schema(make_field("words", "ARRAY", element_type="VARCHAR", params={"max_capacity": 3}))
+    got, notes = fit(asked)
+    assert got.fields[1].params == {"max_capacity": 3, "max_length": 65_535}
+    assert notes == ["docs: how long texts in words may be was not told; it is 65535 now"]
+    assert fit(asked, is_lite=True) == (asked, [])
+
+
 @pytest.mark.parametrize(
     "made",
     [
