@@ -72,8 +72,12 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
     make_stores(people.organization, OREGON, VIRGINIA)
     cluster = make_cluster(people.project, name="docs")
     make_backup(cluster, state=BackupState.FAILED, original_state=CopyState.FAILED, reason="docs does not answer.")
-    notes = {"notes": ["One row changed."], "exclusions": [{"what": "TTL", "why": "It would delete rows."}]}
-    backup = make_backup(cluster, copies={VIRGINIA: CopyState.FAILED}, **notes)
+    backup = make_backup(
+        cluster,
+        copies={VIRGINIA: CopyState.FAILED},
+        notes=["One row changed."],
+        exclusions=[{"what": "TTL", "why": "It would delete rows."}],
+    )
     original = make_job(backup.copies.get(is_original=True), type=JobType.BACKUP, state=JobState.SUCCESSFUL)
     make_job(backup.copies.get(region=VIRGINIA), state=JobState.FAILED, parent=original, reason="Disk gone.")
     of_cluster = dict.fromkeys(

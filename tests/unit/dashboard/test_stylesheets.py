@@ -15,7 +15,7 @@ OF_LIBRARIES = re.compile(r"htmx-request|js-plotly-plot|plotly|main-svg|draglaye
 
 def classes_styled() -> dict[str, str]:
     """Each class with the file that styles it."""
-    found = {}
+    found: dict[str, str] = {}
     for path in STYLESHEETS:
         rules = re.sub(r'/\*.*?\*/|"[^"]*"', "", path.read_text(), flags=re.DOTALL)
         found |= dict.fromkeys(re.findall(r"\.([a-zA-Z][\w-]*)", rules), path.name)

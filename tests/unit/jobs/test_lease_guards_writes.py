@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -19,12 +18,10 @@ from jobs.moves import claim_job
 from jobs.services import request_deletion
 from jobs.states import JobState
 from jobs.worker import _work_on_jobs, run_job, run_worker, sweep
-from tests.builders import FRANKFURT, OREGON, VIRGINIA, all_rows
+from tests.builders import OREGON, VIRGINIA, all_rows
 from tests.unit.dataplane.builders import all_keys
 from tests.unit.jobs.test_work import admin_of
-from tests.unit.jobs.world import CONTENTS, folder, make_due, make_stored_backup, make_stored_backup_beside, run_next
-
-SIZE = sum(map(len, CONTENTS))
+from tests.unit.jobs.world import folder, make_due, make_stored_backup, make_stored_backup_beside, run_next
 
 pytestmark = pytest.mark.django_db
 
@@ -140,38 +137,3 @@ def test_deleting_a_canceled_backup_takes_away_the_chunks_that_no_manifest_ever_
     job = run_next()
     assert job.state == JobState.SUCCESSFUL
     assert [key for key in all_keys(store) if "/chunks/" in key] == []
-
-
-# What travelled
-
-
-def test_bytes_of_an_attempt_that_died_are_counted(committed, stores_root, monkeypatch):
-    make_stored_backup(stores_root, copies=[VIRGINIA])
-    monkeypatch.setattr("jobs.hold.BEAT_SECONDS", 0.01)
-    job = claim_job("worker-1")
-    assert job is not None
-
-    def copy_and_die(plan: object, **arguments: object) -> None:
-        copy_backup(plan, **arguments)  # type: ignore[arg-type]
-        for _ in range(500):
-            if Copy.objects.get(pk=job.copy_id).sent_bytes == SIZE:
-                raise OperationalError("the machine lost its power")
-            time.sleep(0.01)
-
-    monkeypatch.setattr("jobs.work.copy_backup", copy_and_die)
-    with pytest.raises(OperationalError, match="lost its power"):
-        run_job(job, threading.Event())
-    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    sweep()
-    monkeypatch.undo()
-    # All chunks are there, so the second attempt sends none; the first one's are paid for all the same.
-    copy = run_next().copy
-    assert (copy.state, copy.sent_bytes, copy.skipped_bytes) == (CopyState.AVAILABLE, SIZE, SIZE)
-
-
-def test_a_copy_remembers_from_which_region_it_came(stores_root):
-    backup = make_stored_backup(stores_root, copies=[VIRGINIA, FRANKFURT])
-    first = run_next().copy
-    Copy.objects.filter(backup=backup, is_original=True).update(state=CopyState.DAMAGED)
-    second = run_next().copy
-    assert (first.source_region_id, second.source_region_id) == (OREGON, first.region_id)
