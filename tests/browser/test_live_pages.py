@@ -73,7 +73,7 @@ def test_back_shows_whole_pages_after_parts_of_them_were_replaced(admin):
     admin.go_back()
     expect_a_whole_page(admin, "Create backup")
     # What the browser remembers of the form and what the page shows for it agree.
-    expect(admin.locator("#regions")).to_be_visible(visible=admin.locator("input[name=copy]").is_checked())
+    expect(admin.locator("#id_regions")).to_be_visible(visible=admin.locator("input[name=copy]").is_checked())
     admin.go_forward()
     expect_a_whole_page(admin, "Jobs")
     walk.wait_for_copies(admin, backup, 1)
