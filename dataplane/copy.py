@@ -1,7 +1,7 @@
 """Copying a backup from one region's store to another's."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dataplane import layout
@@ -60,8 +60,9 @@ def copy_backup(
         for chunk in manifest.chunks
         if present.get(layout.chunk_key(plan.cluster_id, chunk.sha256)) != chunk.size_bytes
     ]
-    done_bytes = skipped_bytes = manifest.size_bytes - sum(chunk.size_bytes for chunk in lacking)
-    on_progress(Progress(done_bytes, manifest.size_bytes))
+    total_bytes = manifest.size_bytes  # asked once: it is a sum over all chunks
+    done_bytes = skipped_bytes = total_bytes - sum(chunk.size_bytes for chunk in lacking)
+    on_progress(Progress(done_bytes, total_bytes))
     damaged: list[str] = []
 
     def send(chunk: ChunkRef) -> tuple[str, int | None]:
@@ -73,7 +74,7 @@ def copy_backup(
             damaged.append(key)
             continue
         done_bytes += sent
-        on_progress(Progress(done_bytes, manifest.size_bytes))
+        on_progress(Progress(done_bytes, total_bytes))
     if damaged:
         raise BackupDamaged(
             f"{source.name} cannot give {len(damaged)} objects of backup {plan.backup_id} intact, "
@@ -89,19 +90,36 @@ def copy_backup(
         copied = replace(manifest, fence=plan.fence, lineage=(*manifest.lineage, step))
         commit(target, copied, may_commit=may_commit)
     return CopyReport(
-        size_bytes=manifest.size_bytes,
+        size_bytes=total_bytes,
         sent_bytes=done_bytes - skipped_bytes,
         skipped_bytes=skipped_bytes,
         object_count=len(manifest.chunks) + 2,
     )
 
 
+class _Differs(Exception):
+    """The source's bytes are not those the chunk's name promises."""
+
+
 def _send(key: str, chunk: ChunkRef, source: ObjectStore, target: ObjectStore) -> int | None:
     """Bytes written, or None when the source does not hold the chunk as its name promises."""
     try:
-        data = source.read_bytes(key)
-    except ObjectMissing:
+        return target.write(key, _proven(chunk, source.read(key))).size_bytes
+    except (ObjectMissing, _Differs):
         return None
-    if hashlib.sha256(data).hexdigest() != chunk.sha256 or len(data) != chunk.size_bytes:
-        return None
-    return target.write(key, data).size_bytes
+
+
+def _proven(chunk: ChunkRef, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """`pieces` as they come; _Differs instead of an end when all together are not `chunk`.
+
+    A target shows an object only after its last piece, so one pass both proves and writes, and a local file is never
+    in memory as a whole.
+    """
+    digest = hashlib.sha256()
+    size_bytes = 0
+    for piece in pieces:
+        digest.update(piece)
+        size_bytes += len(piece)
+        yield piece
+    if size_bytes != chunk.size_bytes or digest.hexdigest() != chunk.sha256:
+        raise _Differs

@@ -6,6 +6,7 @@ clusters/<cluster id>/backups/<backup id>/README.txt            how to restore w
 """
 
 import re
+from functools import lru_cache
 
 from dataplane.errors import ManifestInvalid
 
@@ -50,6 +51,7 @@ def digest_of_chunk(key: str) -> str | None:
     return match[2] if match else None
 
 
+@lru_cache(maxsize=256)  # asked for every chunk of the same cluster
 def checked_id(value: str) -> str:
     """`value`, if it can be one part of a key on every store."""
     if not _ID.fullmatch(value):

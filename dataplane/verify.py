@@ -112,6 +112,7 @@ def read_chunks(
     damaged: list[ChunkRef] = []
     missing: list[ChunkRef] = []
     read_bytes = done_bytes = 0
+    total_bytes = manifest.size_bytes  # asked once: it is a sum over all chunks
 
     def check(chunk: ChunkRef) -> tuple[ChunkRef, int | None, bool]:
         return chunk, *read_back(store, manifest.cluster_id, chunk)
@@ -125,7 +126,7 @@ def read_chunks(
             damaged.append(chunk)
         read_bytes += size_bytes or 0
         done_bytes += chunk.size_bytes
-        on_progress(Progress(done_bytes, manifest.size_bytes))
+        on_progress(Progress(done_bytes, total_bytes))
     return HarmedChunks(tuple(damaged), tuple(missing), read_bytes)
 
 

@@ -1,4 +1,8 @@
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -18,6 +22,7 @@ from dataplane.manifest import LineageStep, to_json
 from dataplane.progress import Progress
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.faulty import FaultyStore
+from dataplane.stores.local import LocalStore
 from dataplane.stores.memory import MemoryStore
 from tests.unit.dataplane.builders import (
     CLUSTER,
@@ -136,6 +141,52 @@ def test_every_flipped_and_missing_chunk_of_the_source_is_named_and_no_copy_appe
         copy(source, target)
     assert damaged.value.objects == tuple(sorted([flipped, missing]))
     assert not {flipped, missing, MANIFEST}.intersection(all_keys(target))
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"x" + data[1:], lambda data: b""]
+)
+def test_a_file_that_is_not_what_its_name_says_leaves_nothing_in_another_folder(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    source, target = folder(tmp_path / "west"), folder(tmp_path / "frankfurt")
+    manifest = store_backup(source, [bytes([number]) * 1_000_000 for number in range(3)])
+    harmed = chunk_keys(manifest)[1]
+    source.write(harmed, harm(source.read_bytes(harmed)))
+    with pytest.raises(BackupDamaged) as damaged:
+        copy(source, target)
+    assert damaged.value.objects == (harmed,)
+    assert all_keys(target) == sorted({*chunk_keys(manifest)} - {harmed})
+    assert list((target.root / ".unfinished").iterdir()) == []
+
+
+def test_a_copy_between_folders_never_holds_a_whole_object_in_memory(tmp_path: Path) -> None:
+    source, target = folder(tmp_path / "west"), folder(tmp_path / "frankfurt")
+    store_backup(source, [bytes(48_000_000)])
+    tracemalloc.start()
+    try:
+        copy(source, target)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert all_keys(target) == all_keys(source)
+
+
+def test_the_work_grows_with_the_number_of_chunks_and_not_with_its_square() -> None:
+    def seconds_for(count: int) -> float:
+        source = MemoryStore()
+        store_backup(source, [number.to_bytes(4) for number in range(count)])
+        begin = process_time()
+        copy(source, MemoryStore())
+        return process_time() - begin
+
+    few = min(seconds_for(250) for _ in range(3))
+    assert seconds_for(4000) < 16 * few * 4
+
+
+def folder(path: Path) -> LocalStore:
+    path.mkdir()
+    return LocalStore(path)
 
 
 @pytest.mark.parametrize("broken", ["source", "target"])
