@@ -1,9 +1,12 @@
 """A few threads over many objects, with no more in memory than those threads hold."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from functools import partial
 from itertools import islice
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import NoReturn, TypeVar
 
 from dataplane.progress import stop_if_asked
 from dataplane.stores.base import ObjectStore
@@ -24,21 +27,52 @@ def threads_for(*stores: ObjectStore) -> int:
 
 def each(
     items: Iterable[Item], work: Callable[[Item], Result], *, threads: int, should_stop: Callable[[], bool]
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`work(item)` for every item, as results come in; at most `threads` items are under way at once.
 
     The first error, or Stopped, ends it after what is under way has finished. `should_stop` is asked once per item,
     in the caller's thread.
     """
     waiting = iter(items)
-    with ThreadPoolExecutor(threads, thread_name_prefix="objects") as pool:
-        under_way: set[Future[Result]] = set()
+    handed: SimpleQueue[tuple[Item] | None] = SimpleQueue()
+    results: SimpleQueue[Callable[[], Result]] = SimpleQueue()
+
+    def serve() -> None:
+        while (given := handed.get()) is not None:
+            try:
+                results.put(partial(_give, work(*given)))
+            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+                results.put(partial(_raise, error))
+
+    # Plain queues: a future for every item costs as much as copying a small file.
+    workers = [Thread(target=serve, name=f"objects-{number}", daemon=True) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    try:
+        handed_count = 0
         while True:
-            for item in islice(waiting, threads - len(under_way)):
+            # One more for each thread than it works on, so that none waits for the caller.
+            for item in islice(waiting, 2 * threads - handed_count):
                 stop_if_asked(should_stop)
-                under_way.add(pool.submit(work, item))
-            if not under_way:
+                handed.put((item,))
+                handed_count += 1
+            if not handed_count:
                 return
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            yield results.get()()
+            handed_count -= 1
+    finally:
+        with suppress(Empty):
+            while True:
+                handed.get_nowait()
+        for _ in workers:
+            handed.put(None)
+        for worker in workers:
+            worker.join()
+
+
+def _give(result: Result) -> Result:
+    return result
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
