@@ -8,6 +8,7 @@ from time import time
 
 import pytest
 
+from dataplane.commit import find_manifest
 from dataplane.errors import (
     ObjectMissing,
     StoreDenied,
@@ -18,9 +19,11 @@ from dataplane.errors import (
     StoreUnreachable,
 )
 from dataplane.stores.check import check_store
+from dataplane.stores.disk import DiskFlush
 from dataplane.stores.faulty import FaultyStore
 from dataplane.stores.local import LocalStore
 from dataplane.stores.memory import MemoryStore
+from tests.unit.dataplane.builders import CLUSTER, store_backup
 
 
 def test_a_root_that_is_gone_is_unreachable_and_never_empty(tmp_path: Path) -> None:
@@ -92,7 +95,9 @@ def test_what_a_killed_writer_left_behind_a_day_ago_is_removed(tmp_path: Path) -
     assert [path.name for path in (tmp_path / ".unfinished").iterdir()] == ["young"]
 
 
-def test_sync_flushes_each_new_folder_up_to_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_flush_of_the_whole_disk_each_file_and_each_new_folder_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flushed: list[str] = []
     real_fsync = os.fsync
 
@@ -100,6 +105,7 @@ def test_sync_flushes_each_new_folder_up_to_the_root(tmp_path: Path, monkeypatch
         flushed.append(Path(f"/proc/self/fd/{descriptor}").resolve().name)
         real_fsync(descriptor)
 
+    monkeypatch.setattr(DiskFlush, "is_reliable", lambda disk: False)
     monkeypatch.setattr(os, "fsync", watch)
     store = LocalStore(tmp_path)
     store.write("a/b/key", b"x")
@@ -109,6 +115,71 @@ def test_sync_flushes_each_new_folder_up_to_the_root(tmp_path: Path, monkeypatch
     count = len(flushed)
     store.sync()
     assert len(flushed) == count
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> list[OSError | None]:
+    """A disk that is flushed as a whole. One entry per flush: put in what the next are to raise, None is no error."""
+    answers: list[OSError | None] = []
+
+    def flush(_: DiskFlush) -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    monkeypatch.setattr(DiskFlush, "is_reliable", lambda disk: True)
+    monkeypatch.setattr(DiskFlush, "flush", flush)
+    return answers
+
+
+def test_a_sync_flushes_what_an_earlier_attempt_left_behind_although_this_store_wrote_nothing(
+    tmp_path: Path, disk: list[OSError | None]
+) -> None:
+    disk += [None, None]
+    LocalStore(tmp_path).sync()
+    assert disk == [None]
+
+
+def test_a_flush_that_fails_removes_what_it_may_have_lost_and_nothing_else(
+    tmp_path: Path, disk: list[OSError | None]
+) -> None:
+    disk += [None, OSError(errno.EIO, "Input/output error"), None]
+    store = LocalStore(tmp_path)
+    store.write("a/flushed", b"x")
+    store.sync()
+    store.write("a/lost", b"x")
+    with pytest.raises(StoreUnreachable, match="could not flush its folder: Input/output error"):
+        store.sync()
+    assert [info.key for info in store.list("")] == ["a/flushed"]
+    store.sync()
+    assert [info.key for info in store.list("")] == ["a/flushed"]
+
+
+def test_a_disk_that_was_full_at_the_flush_leaves_no_backup_that_looks_available(
+    tmp_path: Path, disk: list[OSError | None]
+) -> None:
+    disk += [None, None, OSError(errno.ENOSPC, "No space left on device")]
+    store = LocalStore(tmp_path)
+    with pytest.raises(StoreFull):
+        store_backup(store, [b"rows"])
+    assert find_manifest(store, CLUSTER, "backup-1") is None
+
+
+def test_a_file_system_that_is_not_known_is_not_trusted_to_flush_as_a_whole() -> None:
+    assert not DiskFlush(Path("/proc")).is_reliable()
+
+
+def test_a_store_that_was_written_to_and_never_synced_does_not_hold_its_disk_for_ever(
+    tmp_path: Path, disk: list[OSError | None]
+) -> None:
+    store = LocalStore(tmp_path)
+    store.write("key", b"x")
+    assert tmp_path in open_paths()
+    del store
+    assert tmp_path not in open_paths()
+
+
+def open_paths() -> list[Path]:
+    return [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
 
 
 def test_a_missing_object_in_a_folder_that_is_there_is_missing(tmp_path: Path) -> None:
