@@ -1,0 +1,205 @@
+"""How fast rows leave and enter a cluster: `python -m benchmarks.backup_read --rows 100000 --dim 768`.
+
+Every figure is a median, and every ratio is taken within one run, for the machine is never twice the same. The
+server is started for it, on this machine, so it shares the processors with us.
+"""
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dataplane import chunks
+from dataplane.backup import BackupPlan, take_backup
+from dataplane.commit import read_manifest
+from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef
+from dataplane.milvus_lite import MilvusLiteServer
+from dataplane.pages import PageReader, tables
+from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
+from dataplane.stores.local import LocalStore
+
+NAME = "rows"
+INSERT_ROWS = 2000
+ITERATOR_ROWS = 1000
+READ, BACKUP, ITERATOR = "read only, our way", "our backup", "backup by query_iterator"
+INSERT, SETTLE, RESTORE = "insert only", "flush, index, load", "our restore"
+
+
+@contextmanager
+def server(kind: str) -> Iterator[ClusterEndpoint]:
+    if kind == "lite":
+        with tempfile.TemporaryDirectory() as folder, MilvusLiteServer(Path(folder)) as lite:
+            yield ClusterEndpoint(lite.uri)
+    else:
+        from tests.integration.milvus_server import MilvusServer, why_missing
+
+        if sentence := why_missing():
+            raise SystemExit(sentence)
+        with MilvusServer() as started:
+            yield ClusterEndpoint(started.uri)
+
+
+def make(client: Any, name: str, dim: int) -> None:
+    from pymilvus import DataType
+
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
+    client.create_collection(name, schema=schema)
+
+
+def index_and_load(client: Any, name: str) -> None:
+    client.flush(name)
+    params = client.prepare_index_params()
+    params.add_index("vector", index_type="FLAT", metric_type="L2")
+    client.create_index(name, params)
+    client.load_collection(name)
+
+
+def insert_only(client: Any, name: str, vectors: Any) -> None:
+    """Our rows from memory, in batches, and nothing else."""
+    for start in range(0, len(vectors), INSERT_ROWS):
+        part = vectors[start : start + INSERT_ROWS]
+        client.insert(name, [{"id": start + number, "vector": vector} for number, vector in enumerate(part)])
+
+
+def read_only(endpoint: ClusterEndpoint) -> int:
+    """Every page by the way our backup takes, thrown away."""
+    ref = CollectionRef("default", NAME)
+    with Cluster(endpoint) as cluster:
+        reader = PageReader(cluster, ref, cluster.describe(ref).schema)
+        return sum(page.num_rows for page in tables(reader, "_default", before_each=lambda: None))
+
+
+def by_query_iterator(client: Any, endpoint: ClusterEndpoint, store: LocalStore) -> int:
+    """The backup one would write first: pymilvus' iterator, the same Parquet files, no check of anything."""
+    with Cluster(endpoint) as cluster:
+        schema = cluster.describe(CollectionRef("default", NAME)).schema
+    iterator = client.query_iterator(
+        NAME, batch_size=ITERATOR_ROWS, output_fields=["*"], consistency_level="Strong", filter=""
+    )
+    count = 0
+
+    def batches() -> Iterator[Any]:
+        nonlocal count
+        while batch := iterator.next():
+            count += len(batch)
+            yield chunks.to_table([dict(row) for row in batch], schema)
+
+    for number, (table, _) in enumerate(chunks.split(batches(), schema, chunks.Cutter())):
+        store.write(f"{number}.parquet", chunks.to_parquet(table, schema))
+    iterator.close()
+    return count
+
+
+def back_up(endpoint: ClusterEndpoint, store: LocalStore) -> int:
+    plan = BackupPlan(
+        "bench", "cluster", "Bench", "here", (CollectionRef("default", NAME),), fence=1, created_at=datetime.now(UTC)
+    )
+    return take_backup(
+        plan,
+        endpoint=endpoint,
+        store=store,
+        on_progress=lambda progress: None,
+        should_stop=lambda: False,
+        may_commit=lambda: None,
+    ).row_count
+
+
+def restore(endpoint: ClusterEndpoint, store: LocalStore, target: str) -> None:
+    mapping = CollectionMapping(CollectionRef("default", NAME), CollectionRef("default", target))
+    restore_backup(
+        RestorePlan("cluster", "bench", (mapping,), cu_size=1, load=False, attempt_id=target),
+        store=store,
+        endpoint=endpoint,
+        on_progress=lambda progress: None,
+        should_stop=lambda: False,
+    )
+
+
+def timed(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def measure(kind: str, rows: int, dim: int, repeats: int) -> None:
+    from pymilvus import MilvusClient
+
+    vectors = np.random.default_rng(7).standard_normal((rows, dim), dtype=np.float32)
+    seconds: dict[str, list[float]] = {}
+    with server(kind) as endpoint, tempfile.TemporaryDirectory() as folder:
+        client = MilvusClient(endpoint.uri, dedicated=True)
+        make(client, NAME, dim)
+        insert_only(client, NAME, vectors)
+        index_and_load(client, NAME)
+        time.sleep(5)  # what the server still does with the new rows would slow whatever is measured first
+        for number in range(repeats):
+            store, other = fresh_store(folder, f"ours-{number}"), fresh_store(folder, f"other-{number}")
+            target = f"again_{number}"
+            took = {
+                READ: timed(lambda: expect(rows, read_only(endpoint))),
+                BACKUP: timed(partial(back_up, endpoint, store)),
+                ITERATOR: timed(partial(by_query_iterator, client, endpoint, other)),
+            }
+            make(client, target, dim)
+            took[INSERT] = timed(partial(insert_only, client, target, vectors))
+            took[SETTLE] = timed(partial(index_and_load, client, target))
+            client.drop_collection(target)
+            took[RESTORE] = timed(partial(restore, endpoint, store, target))
+            client.drop_collection(target)
+            for what, value in took.items():
+                seconds.setdefault(what, []).append(value)
+            expect(rows, read_manifest(store, "cluster", "bench").row_count)
+        client.close()
+    report(kind, rows, seconds)
+
+
+def fresh_store(folder: str, name: str) -> LocalStore:
+    root = Path(folder) / name
+    root.mkdir()
+    return LocalStore(root)
+
+
+def expect(rows: int, found: int) -> None:
+    if found != rows:
+        raise SystemExit(f"{found} rows were read instead of {rows}: this run proves nothing.")
+
+
+def report(kind: str, rows: int, seconds: dict[str, list[float]]) -> None:
+    middle = {what: statistics.median(values) for what, values in seconds.items()}
+    print(f"\n{kind}, {rows:,} rows")
+    for what, value in middle.items():
+        print(f"  {what:32} {value:7.2f} s  {rows / value:9,.0f} rows/s")
+    print(f"  our backup / read only, our way              {middle[READ] / middle[BACKUP]:.2f}  (goal 0.9)")
+    print(f"  our backup / backup by query_iterator        {middle[ITERATOR] / middle[BACKUP]:.2f}  (goal 2)")
+    print(f"  our restore / insert only                    {middle[INSERT] / middle[RESTORE]:.2f}  (goal 0.9)")
+    whole = middle[INSERT] + middle[SETTLE]
+    print(f"  our restore / insert, flush, index and load  {whole / middle[RESTORE]:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--dim", type=int, default=768)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--servers", nargs="+", choices=["lite", "server"], default=["lite", "server"])
+    asked = parser.parse_args()
+    for kind in asked.servers:
+        measure(kind, asked.rows, asked.dim, asked.repeats)
+    held = asked.rows * asked.dim * 4 / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\nPeak memory of this process {peak:,.0f} MB, of which the rows to insert are {held:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
