@@ -1,5 +1,6 @@
 """A few threads over many objects, with no more in memory than those threads hold."""
 
+import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from functools import partial
@@ -13,7 +14,8 @@ from dataplane.stores.base import ObjectStore
 from dataplane.stores.local import LocalStore
 from dataplane.stores.memory import MemoryStore
 
-LOCAL_THREADS = 4
+LOCAL_THREADS = min(4, os.cpu_count() or 4)
+"""More than there are cores only wait for each other: a copy between disks hashes as long as it reads and writes."""
 BUCKET_THREADS = 8
 
 Item = TypeVar("Item")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from time import time
-from uuid import uuid4
 
 from dataplane.errors import (
     ObjectMissing,
@@ -76,7 +75,10 @@ class LocalStore:
         try:
             descriptor = os.open(path, os.O_RDONLY)
             try:
-                while piece := os.read(descriptor, PIECE_BYTES):
+                # By its size, for a buffer that fits and no last empty read: an object is replaced, never changed.
+                left_bytes = os.fstat(descriptor).st_size
+                while left_bytes and (piece := os.read(descriptor, min(left_bytes, PIECE_BYTES))):
+                    left_bytes -= len(piece)
                     yield piece
             finally:
                 os.close(descriptor)
@@ -92,7 +94,7 @@ class LocalStore:
 
     def write(self, key: str, data: bytes | Iterable[bytes]) -> ObjectInfo:
         path = self._path(key)
-        unfinished = self._unfinished / uuid4().hex
+        unfinished = self._unfinished / os.urandom(16).hex()
         size_bytes = 0
         try:
             flushes_whole = self._prepare_flush()
@@ -176,9 +178,10 @@ class LocalStore:
             self._make_folder(path.parent)
             unfinished.rename(path)
         with self._lock:
-            self._unsynced.add(path.parent)
             if self._flushes_whole:
                 self._unproven.add(path)
+            else:
+                self._unsynced.add(path.parent)
 
     def _path(self, key: str) -> Path:
         if checked_key(key).startswith(UNFINISHED):
