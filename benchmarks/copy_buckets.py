@@ -1,0 +1,116 @@
+"""Copying a backup between the buckets of two S3 servers (`rclone serve s3`): ours beside rclone itself.
+
+python -m benchmarks.copy_buckets [--quick] [--rounds N] [--folder FOLDER]
+
+Two servers, as two regions are: neither side can leave the work to one of them. `rclone serve s3` ignores much of S3,
+so this tells of speed only.
+"""
+
+import argparse
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from benchmarks import stored_backup
+from benchmarks.copy_stores import RCLONE
+from benchmarks.measure import Load, flush, print_ratio, print_table, race
+from dataplane import layout
+from dataplane.stores.bucket import BucketStore
+from tests.unit.dataplane.builders import CLUSTER
+
+LOADS = (Load("8 MiB", 64, 8 * 1024**2), Load("64 KiB", 4_000, 64 * 1024))
+QUICK_LOADS = (Load("8 MiB", 16, 8 * 1024**2), Load("64 KiB", 500, 64 * 1024))
+KEY, SECRET = "benchmark", "benchmark-secret"
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """The address of a server whose buckets are the folders in `folder`."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    command: list[str | Path] = [
+        RCLONE,
+        "serve",
+        "s3",
+        "--config",
+        "",
+        "--quiet",
+        "--addr",
+        address,
+        "--auth-key",
+        f"{KEY},{SECRET}",
+    ]
+    server = subprocess.Popen([*command, folder])
+    try:
+        wait_for(address)
+        yield f"http://{address}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(address: str) -> None:
+    host, _, port = address.partition(":")
+    for _ in range(100):
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"No S3 server answers at {address}.")
+
+
+def bucket(endpoint: str, name: str) -> BucketStore:
+    options = {"endpoint": endpoint, "access_key_id": KEY, "secret_access_key": SECRET, "region": "us-east-1"}
+    return BucketStore(f"s3://{name}", options=options)
+
+
+def rclone_path(endpoint: str, name: str) -> str:
+    return f':s3,provider=Rclone,endpoint="{endpoint}",access_key_id={KEY},secret_access_key={SECRET}:{name}'
+
+
+def run(load: Load, folder: Path, *, rounds: int) -> None:
+    west, frankfurt = folder / "west", folder / "frankfurt"
+    (west / "source").mkdir(parents=True)
+    # Before the server starts: it does not look for new buckets, and stumbles when two requests make the same folder.
+    for turn in range(1, 2 * rounds + 1):
+        for first_two_hex in range(256):
+            chunks = frankfurt / f"target-{turn}" / layout.chunks_prefix(CLUSTER)
+            (chunks / f"{first_two_hex:02x}").mkdir(parents=True)
+    with s3_server(west) as west_url, s3_server(frankfurt) as frankfurt_url:
+        stored_backup.store_backup(bucket(west_url, "source"), load)
+
+        def ours(turn: int) -> None:
+            stored_backup.copy(bucket(west_url, "source"), bucket(frankfurt_url, f"target-{turn}"))
+
+        def rclone(turn: int) -> None:
+            places = rclone_path(west_url, "source"), rclone_path(frankfurt_url, f"target-{turn}")
+            subprocess.run([RCLONE, "copy", "--config", "", "--quiet", *places], check=True)
+
+        timings = race(
+            {"ours": ours, "rclone copy with its check": rclone}, rounds=rounds, settle=partial(flush, folder)
+        )
+    print_table(load, timings)
+    print_ratio("ours / rclone with its check", timings["ours"], timings["rclone copy with its check"], goal=1.0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="16 x 8 MiB and 500 x 64 KiB")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the servers write (default: the folder for temporary files)")
+    arguments = parser.parse_args()
+    for load in QUICK_LOADS if arguments.quick else LOADS:
+        with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.folder) as folder:
+            run(load, Path(folder), rounds=arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
