@@ -186,6 +186,8 @@ def rename_backup(*, user: User, backup: Backup, name: str) -> None:
         raise BackupRefused(
             f"The name has {len(name):,} characters; at most {MAX_NAME_LENGTH} are allowed.", field="name"
         )
+    if Backup.objects.existing().filter(project=backup.project_id, name=name).exclude(pk=backup.pk).exists():
+        raise BackupRefused(f"There is another backup called {name}; two of one name could be confused.", field="name")
     Backup.objects.filter(pk=backup.pk).update(name=name)
     backup.name = name
 

@@ -97,7 +97,7 @@ if env.str("DATABASE_URL", default=""):
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": VAR_DIR / "backupsite.sqlite3",
+        "NAME": env.str("DATABASE_FILE", default=str(VAR_DIR / "backupsite.sqlite3")),
         # A writer takes its lock when the transaction begins, so that two claims queue up instead of failing half-way.
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",

@@ -64,6 +64,12 @@ class BackupForm(forms.Form):
             )
         return data
 
+    def clean_collections(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["collections"]
+        if self.cleaned_data.get("scope") == Scope.COLLECTION and not chosen:
+            raise forms.ValidationError("Choose at least one collection, or back up the whole cluster.")
+        return chosen
+
     @property
     def chosen_collections(self) -> list[tuple[str, str]] | None:
         """(database, name) pairs, None for the whole cluster; call it on valid data."""

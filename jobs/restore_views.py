@@ -39,8 +39,10 @@ def _best_copy(backup: Backup) -> Copy | None:
 def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     backup = _find_backup(request, code)
     best = _best_copy(backup)
+    available = set(backup.copies.available().values_list("region_id", flat=True))
+    asked_for = request.GET.get("copy")
     initial: dict[str, Any] = {
-        "copy": request.GET.get("copy") or (best.region_id if best else None),
+        "copy": asked_for if asked_for in available else (best.region_id if best else None),
         "target": backup.cluster.code,
         "cu_size": backup.cluster.cu_size,
     }
@@ -59,7 +61,8 @@ def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         else:
             messages.success(request, f"The restore into {job.cluster} was queued.")
             return redirect(job)
-    context = {"backup": backup, "form": form, "best": best}
+    others = [copy for copy in backup.copies.all() if copy.region_id not in available]
+    context = {"backup": backup, "form": form, "best": best, "others": others}
     return render(request, "jobs/restore_create.html", context, status=422 if form.errors else 200)
 
 
@@ -95,6 +98,7 @@ def backup_delete(request: HtmxHttpRequest, code: str) -> HttpResponse:
         else:
             messages.success(request, f"{backup} is being deleted in {_regions(len(jobs))}.")
             return redirect("jobs:job-list")
-    return render(
-        request, "jobs/backup_delete.html", {"backup": backup, "form": form}, status=422 if form.errors else 200
-    )
+    others = Copy.objects.available().filter(backup__cluster=backup.cluster_id).exclude(backup=backup)
+    is_last = backup.copies.available().exists() and not others.exists()
+    context = {"backup": backup, "form": form, "is_last": is_last}
+    return render(request, "jobs/backup_delete.html", context, status=422 if form.errors else 200)

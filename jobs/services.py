@@ -159,7 +159,7 @@ def cancel_job(*, user: User, job: Job) -> None:
             move_job(job, JobState.CANCELED, note=note, by=user, reason=f"{note}.")
             settle(job)
         else:
-            move_job(job, JobState.CANCELING, note=note, by=user, reason=f"{note}.")
+            move_job(job, JobState.CANCELING, note="Asked to stop", by=user, reason=f"{note}.")
     except StaleJob as stale:
         raise JobRefused("The job has just moved on. Look again and repeat if needed.") from stale
 

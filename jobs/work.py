@@ -41,6 +41,10 @@ class NothingToCopyFrom(DataPlaneError):
     """Every copy of the backup was damaged or deleted before this one could be made."""
 
 
+class DamagedCopy(DataPlaneError):
+    """The copy that was to be restored is damaged, and marked so."""
+
+
 class DamagedAtSource(DataPlaneError):
     """The copy that was to be read is damaged and marked so; the next attempt reads from another one, if there is."""
 
@@ -119,9 +123,7 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
             may_commit=hold.may_commit,
         )
     except BackupDamaged as damage:
-        with hold.writing():
-            record_damage(source, reason=str(damage))
-        raise DamagedAtSource(str(damage)) from damage
+        raise DamagedAtSource(_mark_damaged(source, damage, hold)) from damage
     checked = _verify(
         job,
         hold,
@@ -134,6 +136,15 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
         size_bytes=report.size_bytes,
         note=f"{report.sent_bytes:,} bytes sent, {report.skipped_bytes:,} were already there; {checked}",
     )
+
+
+def _mark_damaged(copy: Copy, damage: BackupDamaged, hold: Hold) -> str:
+    """Mark a copy in which damage was met; the sentence says what to do first, and where the damage is last."""
+    cure = "" if copy.is_original else " Make this copy again on the page of its backup."
+    reason = f"The copy in {copy.region} is damaged; use another one.{cure} {damage}"
+    with hold.writing():
+        record_damage(copy, reason=reason)
+    return reason
 
 
 class _SentBytes:
@@ -232,9 +243,7 @@ def _carry_out_restore(job: Job, hold: Hold) -> None:
             should_stop=hold.should_stop,
         )
     except BackupDamaged as damage:
-        with hold.writing():
-            record_damage(job.copy, reason=str(damage))
-        raise
+        raise DamagedCopy(_mark_damaged(job.copy, damage, hold)) from damage
     rows = sum(collection.row_count for collection in report.collections)
     notes = [note for collection in report.collections for note in collection.notes]
     if request.makes_cluster:

@@ -27,7 +27,7 @@ class Process:
         self.log_path = log_path
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.settings",
-            "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+            "DATABASE_FILE": str(connection.settings_dict["NAME"]),
             "JOB_LEASE_SECONDS": str(LEASE_SECONDS),
             "JOB_POLL_SECONDS": "0.05",
         }

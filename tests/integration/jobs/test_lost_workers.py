@@ -24,7 +24,6 @@ from tests.integration.jobs.processes import Process, wait_until
 from tests.unit.jobs.world import folder, make_stored_backup
 
 pytestmark = [
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="starts workers over a SQLite file: unset DATABASE_URL"),
     pytest.mark.usefixtures("committed"),
 ]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
-from django.db import connection
 
 from accounts.privileges import ProjectRole
 from backups.models import Backup
@@ -25,7 +24,6 @@ from tests.unit.dataplane.builders import make_field, make_schema
 from tests.unit.jobs.world import folder
 
 pytestmark = [
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="starts workers over a SQLite file: unset DATABASE_URL"),
     pytest.mark.usefixtures("committed"),
 ]
 

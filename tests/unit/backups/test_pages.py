@@ -126,6 +126,15 @@ def test_who_may_only_look_has_no_buttons(cluster, people, client):
         assert path not in page
 
 
+def test_two_backups_never_share_a_name(admin, cluster):
+    first, second = make_backup(cluster, name="before the move"), make_backup(cluster)
+    answer = admin.post(reverse("backups:backup-rename", args=[second.code]), {"name": first.name})
+    assert answer.status_code == 422
+    assert "There is another backup called before the move" in text_of(answer)
+    second.refresh_from_db()
+    assert second.name != first.name
+
+
 def test_a_backup_is_renamed(admin, cluster):
     backup = make_backup(cluster)
     assert admin.post(rename_url(backup), {"name": "  before the upgrade "}).status_code == 302

@@ -80,6 +80,13 @@ def test_the_original_is_preselected_and_a_link_can_preselect_another(admin, bac
     assert f'value="{FRANKFURT}" checked' in admin.get(f"{url_of(backup)}?copy={FRANKFURT}").content.decode()
 
 
+def test_a_copy_that_cannot_be_restored_from_is_shown_with_its_state_and_is_never_preselected(admin, backup):
+    page = admin.get(f"{url_of(backup)}?copy={VIRGINIA}")
+    assert f'value="{OREGON}" checked' in page.content.decode()
+    assert "gcp-us-east4" in text_of(page)
+    assert "it can be made again" in text_of(page)
+
+
 def test_without_the_original_the_copy_proven_last_is_preselected(admin, cluster):
     backup = make_backup(cluster, original_state=CopyState.DELETED)
     make_copy(backup, VIRGINIA, verified_at=timezone.now() - timedelta(days=3))
@@ -206,3 +213,10 @@ def test_deleting_twice_says_that_it_is_already_happening(admin, backup):
     assert answer.status_code == 422
     assert "is in use by Delete backup" in text_of(answer)
     assert all_rows() == before
+
+
+def test_deleting_the_last_proven_backup_of_a_cluster_says_what_that_means(admin, backup, cluster):
+    url = reverse("jobs:backup-delete", args=[backup.code])
+    assert "nothing could be restored afterwards" in text_of(admin.get(url))
+    make_backup(cluster)
+    assert "nothing could be restored afterwards" not in text_of(admin.get(url))
