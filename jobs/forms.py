@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -110,8 +110,18 @@ class RestoreForm(forms.Form):
         required=False, initial=True, label="Load the collections that were loaded when the backup was taken"
     )
 
-    def __init__(self, *args: Any, user: User, backup: Backup, can_make_clusters: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        user: User,
+        backup: Backup,
+        can_make_clusters: bool,
+        present: Collection[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
+        """`present` are the (database, name) pairs in the cluster that is proposed; they are not ticked."""
         super().__init__(*args, **kwargs)
+        self.present = present
         self.collections: list[BackupCollection] = list(backup.collections.all())
         copies = backup.copies.available().select_related("region")
         self.fields["copy"] = forms.ModelChoiceField(
@@ -127,7 +137,8 @@ class RestoreForm(forms.Form):
             self.fields["new_name"].required = self.fields["cu_size"].required = is_new
             self.fields["target"].required = not is_new
         for number, row in enumerate(self.collections):
-            self.fields[f"take-{number}"] = forms.BooleanField(required=False, initial=True, label=str(row))
+            is_free = (row.database, row.name) not in present
+            self.fields[f"take-{number}"] = forms.BooleanField(required=False, initial=is_free, label=str(row))
             self.fields[f"name-{number}"] = forms.CharField(
                 required=False,
                 # The rule itself lives in RestoreRequest; this only bounds what is read.
@@ -137,9 +148,12 @@ class RestoreForm(forms.Form):
             )
 
     @property
-    def rows(self) -> list[tuple[BackupCollection, forms.BoundField, forms.BoundField]]:
-        """Each collection of the backup with its two fields."""
-        return [(row, self[f"take-{number}"], self[f"name-{number}"]) for number, row in enumerate(self.collections)]
+    def rows(self) -> list[tuple[BackupCollection, forms.BoundField, forms.BoundField, bool]]:
+        """Each collection of the backup with its two fields, and whether the proposed cluster has it already."""
+        return [
+            (row, self[f"take-{number}"], self[f"name-{number}"], (row.database, row.name) in self.present)
+            for number, row in enumerate(self.collections)
+        ]
 
     @property
     def is_into_new_cluster(self) -> bool:

@@ -15,12 +15,17 @@ from accounts.errors import Refused
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
+from clusters import live
 from clusters.forms import TypedConfirmationForm
+from clusters.models import Cluster
 from clusters.services import can_add_embedded_clusters
+from dataplane.errors import DataPlaneError
 
 from . import services
+from .errors import JobRefused
 from .forms import RestoreForm
 from .models import Job
+from .restores import RestoreRequest
 
 
 def _find_backup(request: HtmxHttpRequest, code: str) -> Backup:
@@ -51,6 +56,7 @@ def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         user=request.user,
         backup=backup,
         can_make_clusters=can_add_embedded_clusters() and has(request.user, Privilege.CLUSTER_MANAGE, backup.project),
+        present=_names_in(backup.cluster) if request.method == "GET" else (),
         initial=initial,
     )
     if request.method == "POST" and form.is_valid():
@@ -66,6 +72,29 @@ def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return render(request, "jobs/restore_create.html", context, status=422 if form.errors else 200)
 
 
+def _names_in(cluster: Cluster) -> set[tuple[str, str]]:
+    """What the cluster holds now; nothing if it does not answer: it may be lost, and that be why somebody restores."""
+    if cluster.dropped_at is not None:
+        return set()
+    try:
+        return {(found.ref.database, found.ref.name) for found in live.collections_of(cluster)}
+    except DataPlaneError:
+        return set()
+
+
+def _refuse_taken_names(data: dict[str, Any], restore: RestoreRequest) -> None:
+    """Say now what the worker would find out: a collection that is there is never overwritten."""
+    target: Cluster = data["target"]
+    present = _names_in(target)
+    taken = [row.new_name for row in restore.collections if (row.database, row.new_name) in present]
+    if taken:
+        raise JobRefused(
+            f"{target.name} already has {', '.join(taken)}. Untick it, give the restored one another name, or delete "
+            "the one that is there first.",
+            field="collections",
+        )
+
+
 def _request_restore(request: HtmxHttpRequest, backup: Backup, form: RestoreForm) -> Job:
     data = form.cleaned_data
     if form.is_into_new_cluster:
@@ -77,7 +106,9 @@ def _request_restore(request: HtmxHttpRequest, backup: Backup, form: RestoreForm
             cu_size=data["cu_size"],
             load=data["load"],
         )
-    return services.request_restore(user=request.user, copy=data["copy"], request=form.request(), target=data["target"])
+    restore = form.request()
+    _refuse_taken_names(data, restore)
+    return services.request_restore(user=request.user, copy=data["copy"], request=restore, target=data["target"])
 
 
 def _regions(count: int) -> str:

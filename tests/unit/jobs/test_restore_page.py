@@ -12,6 +12,7 @@ from django.utils import timezone
 from backups.models import Backup
 from backups.states import CopyState
 from clusters.models import Cluster
+from dataplane.milvus import CollectionInfo, CollectionRef
 from jobs.errors import JobRefused
 from jobs.models import Job
 from jobs.restores import RestoreRequest
@@ -220,3 +221,16 @@ def test_deleting_the_last_proven_backup_of_a_cluster_says_what_that_means(admin
     assert "nothing could be restored afterwards" in text_of(admin.get(url))
     make_backup(cluster)
     assert "nothing could be restored afterwards" not in text_of(admin.get(url))
+
+
+def test_what_the_cluster_still_has_is_not_ticked_and_never_overwritten(admin, backup, cluster, monkeypatch):
+    found = CollectionInfo(CollectionRef("default", "docs"), 1_000, True, ("vector",), "id", 5_000_000)
+    monkeypatch.setattr("clusters.live.collections_of", lambda cluster: [found])
+    page = admin.get(url_of(backup))
+    assert "already in docs" in text_of(page)
+    assert [take.value() for _, take, _, _ in page.context["form"].rows] == [False, True]
+    before = all_rows()
+    answer = admin.post(url_of(backup), filled_in(cluster, **{"name-0": "docs"}))
+    assert answer.status_code == 422
+    assert "docs already has docs." in text_of(answer)
+    assert all_rows() == before
