@@ -11,7 +11,7 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.development
 	@$(BIN)/python -m tests.parts
-	$(BIN)/python -m pytest tests/unit tests/integration -q -n 2 --dist loadscope
+	$(BIN)/python -m pytest tests/unit tests/integration -q -n 4 --dist loadscope
 	$(BIN)/python -m pytest tests/browser -q
 
 unit: $(VENV)/.development
