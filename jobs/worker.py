@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
@@ -170,9 +171,9 @@ def _end_badly(job: Job, state: JobState, *, reason: str, note: str) -> None:
         log.warning("%s was moved by somebody else: %s", job, stale)
 
 
-def _move_or_let_go(job: Job, to: JobState, **changes: object) -> None:
+def _move_or_let_go(job: Job, to: JobState, **changes: Any) -> None:
     try:
-        move_job(job, to, **changes)  # type: ignore[arg-type]
+        move_job(job, to, **changes)
     except StaleJob as stale:
         log.warning("%s was moved by somebody else: %s", job, stale)
 
