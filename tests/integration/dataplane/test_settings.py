@@ -141,8 +141,11 @@ def test_users_roles_and_grants_come_back_with_new_passwords_told_once(guarded: 
     client.create_user("ben", "Bens-own-passw0rd")
 
     report = restore_all(guarded, store, with_access=True)
-    assert client.list_databases() == ["default", "shop"]
-    assert client.describe_role("reader")["privileges"] == grants["privileges"]
+    # Milvus lists databases and grants in an order of its own, another each time.
+    assert sorted(client.list_databases()) == ["default", "shop"]
+    given = client.describe_role("reader")["privileges"]
+    assert len(given) == len(grants["privileges"])
+    assert all(grant in given for grant in grants["privileges"])
     assert report.new_passwords.keys() == {"ann"}, "who is there keeps rights and password"
     assert client.describe_user("ben")["roles"] == ()
     assert report.new_passwords["ann"] not in repr(report)
