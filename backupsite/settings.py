@@ -90,22 +90,43 @@ TEMPLATES = [
     },
 ]
 
-if env.str("DATABASE_URL", default=""):
+# PostgreSQL by its address; without one, SQLite in a file.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured(
-        "DATABASE_URL is set, but this version keeps everything in SQLite, in the folder VAR_DIR. Unset it."
+        "DATABASE_URL must look like postgres://user:password@host:5432/name. "
+        "For SQLite leave it unset; DATABASE_FILE names the file."
     )
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": env.str("DATABASE_FILE", default=str(VAR_DIR / "backupsite.sqlite3")),
-        # A writer takes its lock when the transaction begins, so that two claims queue up instead of failing half-way.
+if DATABASE_URL:
+    DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+    DATABASES["default"] |= {
+        # A connection is kept between requests and jobs, and looked at before it is used again.
+        "CONN_MAX_AGE": env.int("DATABASE_CONNECTION_SECONDS", default=60),
+        "CONN_HEALTH_CHECKS": True,
+        # A server that vanished without a word is noticed within a minute, not after the two hours that TCP waits.
         "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,
+        }
+        | DATABASES["default"].get("OPTIONS", {}),
     }
-}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": env.str("DATABASE_FILE", default=str(VAR_DIR / "backupsite.sqlite3")),
+            # A writer takes its lock when the transaction begins, so that two claims queue up instead of failing
+            # half-way.
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+        }
+    }
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -155,6 +176,12 @@ JOB_POLL_SECONDS = env.float("JOB_POLL_SECONDS", default=0.2)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=5)
 # How many jobs one worker process carries out at a time.
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
+# How many backups and restores talk to one cluster at a time, and how many jobs other than restores work in one
+# region, over all workers; 0 is no limit.
+JOBS_PER_CLUSTER = env.int("JOBS_PER_CLUSTER", default=2)
+JOBS_PER_REGION = env.int("JOBS_PER_REGION", default=4)
+if min(JOBS_PER_CLUSTER, JOBS_PER_REGION) < 0:
+    raise ImproperlyConfigured("JOBS_PER_CLUSTER and JOBS_PER_REGION are counts of jobs; 0 means no limit.")
 # How long a worker waits for one answer of a cluster.
 WORKER_CLUSTER_TIMEOUT_SECONDS = env.float("WORKER_CLUSTER_TIMEOUT_SECONDS", default=60)
 # How long pages wait for a cluster to answer.

@@ -19,7 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 # What tests/settings.py puts into the environment for this process; a newcomer's has none of it.
-_OURS = ("DJANGO_SETTINGS_MODULE", "VAR_DIR", "SECRET_KEY", "ENCRYPTION_KEYS", "HTTPS", "ALLOWED_HOSTS", "PORT")
+_OURS = (
+    "DJANGO_SETTINGS_MODULE",
+    "VAR_DIR",
+    "DATABASE_URL",
+    "BROKER_URL",
+    "SECRET_KEY",
+    "ENCRYPTION_KEYS",
+    "HTTPS",
+    "ALLOWED_HOSTS",
+    "PORT",
+)
 
 
 def free_port() -> int:

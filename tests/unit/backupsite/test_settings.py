@@ -15,8 +15,12 @@ from tests.site import ROOT, clean_environment
 SHOW = """
 import json
 from backupsite import settings as s
+database = s.DATABASES["default"]
 print(json.dumps({
-    "database": str(s.DATABASES["default"]["NAME"]),
+    "engine": database["ENGINE"],
+    "database": str(database["NAME"]),
+    "server": [database.get(name) for name in ("USER", "PASSWORD", "HOST", "PORT")],
+    "options": database["OPTIONS"],
     "hsts": [s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD],
 }))
 """
@@ -45,11 +49,18 @@ def test_the_database_lies_in_the_folder_that_was_named(tmp_path: Path, name: st
     assert settings_with(VAR_DIR=str(tmp_path / name))["database"] == str(tmp_path / name / "backupsite.sqlite3")
 
 
-@pytest.mark.parametrize("url", ["postgres://user:very-secret@db/backups", "sqlite:///elsewhere.sqlite3"])
-def test_another_database_is_refused_instead_of_ignored(tmp_path: Path, url: str):
-    answer = load(VAR_DIR=str(tmp_path), DATABASE_URL=url)
+def test_a_postgresql_database_is_named_by_its_address():
+    found = settings_with(DATABASE_URL="postgres://ada:p%40ss@db.example.com:5433/backups?sslmode=require")
+    assert found["engine"] == "django.db.backends.postgresql"
+    assert (found["database"], found["server"]) == ("backups", ["ada", "p@ss", "db.example.com", 5433])
+    assert (found["options"]["sslmode"], found["options"]["connect_timeout"]) == ("require", 5)
+
+
+@pytest.mark.parametrize("url", ["mysql://user:very-secret@db/backups", "sqlite:///elsewhere", "very-secret"])
+def test_another_database_is_refused_instead_of_ignored(url: str):
+    answer = load(DATABASE_URL=url)
     assert answer.returncode != 0
-    assert "DATABASE_URL is set, but this version keeps everything in SQLite" in answer.stderr
+    assert "DATABASE_URL must look like postgres://user:password@host:5432/name." in answer.stderr
     assert "very-secret" not in answer.stderr
 
 
