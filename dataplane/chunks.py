@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataplane.errors import ClusterError
-from dataplane.fields import BYTE_VECTORS, DYNAMIC, WIDTHS, guessed_width, vector_bytes
+from dataplane.fields import BYTE_VECTORS, DYNAMIC, TEXTS, WIDTHS, guessed_width, vector_bytes
 from dataplane.manifest import FieldEntry, Key, Schema
 
 MIB = 1024 * 1024
@@ -25,8 +25,9 @@ MEAN_BYTES_TO_CUT = 8 * MIB
 
 _ARROW = {
     "BOOL": pa.bool_(), "INT8": pa.int8(), "INT16": pa.int16(), "INT32": pa.int32(), "INT64": pa.int64(),
-    "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(), "JSON": pa.string(),
+    "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "JSON": pa.string(), **dict.fromkeys(TEXTS, pa.string()),
 }  # fmt: skip
+_HAS_OFFSET = r"(Z|[+-]\d\d:\d\d)$"
 
 _ELEMENT = {
     "FLOAT_VECTOR": pa.float32(), "FLOAT16_VECTOR": pa.float16(), "BFLOAT16_VECTOR": pa.binary(2),
@@ -114,7 +115,7 @@ def row_sizes(table: pa.Table, schema: Schema) -> list[int]:
             sizes += WIDTHS[field.type]
         elif field.type == "FLOAT_VECTOR" or field.type in BYTE_VECTORS:
             sizes += vector_bytes(field)
-        elif field.type in ("VARCHAR", "JSON"):
+        elif field.type in TEXTS or field.type == "JSON":
             sizes += _lengths(pc.binary_length(table.column(field.name)))
         elif field.type == "ARRAY" and field.element_type != "VARCHAR":
             sizes += WIDTHS[field.element_type] * _lengths(pc.list_value_length(table.column(field.name)))
@@ -201,7 +202,16 @@ def to_column(values: list[Any], field: FieldEntry, target: pa.DataType) -> pa.A
         return vectors_column(flat, [value is None for value in values], target)
     if field.type in BYTE_VECTORS:
         return _byte_vectors(values, field, target)
+    if field.type == "TIMESTAMPTZ":
+        return _times(pa.array(values, target))
     return pa.array(values, target)
+
+
+def _times(texts: pa.Array) -> pa.Array:
+    """`texts`, each a moment by itself: one without its offset is another moment in a cluster of another time zone."""
+    if pc.all(pc.match_substring_regex(texts, _HAS_OFFSET), min_count=0).as_py():
+        return texts
+    raise ValueError("a time without its offset from UTC")
 
 
 def _byte_vectors(values: list[bytes | None], field: FieldEntry, target: pa.DataType) -> pa.Array:

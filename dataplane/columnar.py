@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataplane.chunks import arrow_schema, json_text, to_column, vectors_column
-from dataplane.fields import BYTE_VECTORS, DYNAMIC
+from dataplane.fields import BYTE_VECTORS, DYNAMIC, TEXTS
 from dataplane.manifest import FieldEntry, Schema
 
 _BYTES_OF = {
@@ -125,7 +125,8 @@ _VALUES: Mapping[str, Callable[[Any], Sequence[Any]]] = {
     "INT64": lambda message: list(message.scalars.long_data.data),
     "FLOAT": lambda message: list(message.scalars.float_data.data),
     "DOUBLE": lambda message: list(message.scalars.double_data.data),
-    "VARCHAR": lambda message: list(message.scalars.string_data.data),
+    "GEOMETRY": lambda message: list(message.scalars.geometry_wkt_data.data),
+    **dict.fromkeys(TEXTS - {"GEOMETRY"}, lambda message: list(message.scalars.string_data.data)),
     "JSON": lambda message: [json.loads(text) if text else None for text in message.scalars.json_data.data],
     "ARRAY": _arrays,
     "SPARSE_FLOAT_VECTOR": _sparse,

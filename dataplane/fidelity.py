@@ -13,7 +13,12 @@ from dataplane.manifest import FieldEntry, IndexEntry, Schema
 
 LONGEST_TEXT = 65_535
 """Bytes; the most any server allows."""
-_TYPES_SINCE = {"SPARSE_FLOAT_VECTOR": (2, 4), "BFLOAT16_VECTOR": (2, 4), "INT8_VECTOR": (2, 5)}
+_TYPES_SINCE: dict[str, tuple[int, ...]] = {
+    "SPARSE_FLOAT_VECTOR": (2, 4), "BFLOAT16_VECTOR": (2, 4), "INT8_VECTOR": (2, 5),
+    "GEOMETRY": (2, 6, 4), "TIMESTAMPTZ": (2, 6, 6), "TEXT": (3, 0),
+}  # fmt: skip
+"""A server that is older may take the schema and end for good at the first row: so 2.3.5 does of a TIMESTAMPTZ."""
+_NEWEST = 999
 _SEVERAL_VECTORS_SINCE = (2, 4)
 _NULL_SINCE = (2, 5)
 _FUNCTIONS_SINCE = (2, 5)
@@ -31,30 +36,31 @@ def fitted(collection: object, schema: Schema, *, version: str, is_lite: bool) -
         if number < since:
             raise UnsupportedField(
                 f"{collection} has {what}, and the cluster runs Milvus {version}. "
-                f"Restore into Milvus {since[0]}.{since[1]} or newer, or leave this collection out."
+                f"Restore into Milvus {'.'.join(map(str, since))} or newer, or leave this collection out."
             )
     notes = []
-    fields = list(schema.fields)
-    for position, field in enumerate(fields):
+    fields: list[FieldEntry] = []
+    for field in schema.fields:
         if field.default is not None and number < _NULL_SINCE:
-            fields[position] = replace(field, default=None)
             notes.append(
                 f"{collection}: Milvus {version} knows no defaults, so {field.name} lost {field.default!r}; "
                 "the restored rows have their values"
             )
+            field = replace(field, default=None)
         if "VARCHAR" in (field.type, field.element_type) and "max_length" not in field.params:
-            fields[position] = replace(field, params={**field.params, "max_length": LONGEST_TEXT})
+            field = replace(field, params={**field.params, "max_length": LONGEST_TEXT})
             notes.append(f"{collection}: how long texts in {field.name} may be was not told; it is {LONGEST_TEXT} now")
         if field.is_primary and field.auto_id:
-            fields[position] = replace(field, auto_id=False)
+            field = replace(field, auto_id=False)
             notes.append(
                 f"{collection}: auto id is off, because with it this server would have given all rows new keys; "
                 "new rows must bring theirs"
             )
+        fields.append(field)
     return replace(schema, fields=tuple(fields)), notes
 
 
-def _needs(schema: Schema) -> Iterator[tuple[str, tuple[int, int]]]:
+def _needs(schema: Schema) -> Iterator[tuple[str, tuple[int, ...]]]:
     """What of `schema` not every server has, and the version that brought it."""
     for field in schema.fields:
         if field.type in _TYPES_SINCE:
@@ -138,7 +144,7 @@ def _spoken(field: FieldEntry) -> str:
     return f"nullable {kind}" if field.is_nullable else kind
 
 
-def _number(version: str) -> tuple[int, int]:
-    """Of a version that says nothing we can read, we assume that it is new."""
-    found = re.search(r"(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if found else (99, 0)
+def _number(version: str) -> tuple[int, int, int]:
+    """Of what a version does not say, or not in a way we can read, we assume that it is new."""
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return (int(found[1]), int(found[2]), int(found[3] or _NEWEST)) if found else (_NEWEST, 0, 0)

@@ -1,6 +1,7 @@
 """Which field types the format holds, and what a server's description of them means. Pure."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dataplane.errors import UnsupportedField
@@ -8,15 +9,20 @@ from dataplane.manifest import FieldEntry, FunctionEntry
 
 INTEGERS = frozenset({"INT8", "INT16", "INT32", "INT64"})
 SCALARS = INTEGERS | {"BOOL", "FLOAT", "DOUBLE", "VARCHAR"}
+TEXTS = frozenset({"VARCHAR", "TEXT", "TIMESTAMPTZ", "GEOMETRY"})
+"""Whose values a server gives and takes as text: times in ISO 8601, shapes as well-known text."""
 BYTE_VECTORS = frozenset({"FLOAT16_VECTOR", "BFLOAT16_VECTOR", "BINARY_VECTOR", "INT8_VECTOR"})
 """Vectors that the server gives and takes as bytes, all of one field equally long."""
-SUPPORTED = SCALARS | BYTE_VECTORS | {"JSON", "ARRAY", "FLOAT_VECTOR", "SPARSE_FLOAT_VECTOR"}
+SUPPORTED = SCALARS | TEXTS | BYTE_VECTORS | {"JSON", "ARRAY", "FLOAT_VECTOR", "SPARSE_FLOAT_VECTOR"}
 KEYS = frozenset({"INT64", "VARCHAR"})
 
 WIDTHS = {"BOOL": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8, "FLOAT": 4, "DOUBLE": 8}
 """Bytes of the types whose values are all equally long."""
 _VECTOR_BITS = {"FLOAT_VECTOR": 32, "FLOAT16_VECTOR": 16, "BFLOAT16_VECTOR": 16, "INT8_VECTOR": 8, "BINARY_VECTOR": 1}
 _GUESSED_BYTES = 128
+_GUESSED_TEXT_BYTES = 4096
+"""Of TEXT, which is there for texts that are too long for a VARCHAR."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 DYNAMIC = "$meta"
 """Name of the column for values that no declared field holds; Milvus reserves it."""
@@ -35,7 +41,7 @@ def guessed_width(type_name: str, params: Mapping[str, Any]) -> int:
     """Bytes one value of such a field takes; of any type a server may have, also those a backup refuses."""
     if type_name in _VECTOR_BITS:
         return int(params["dim"]) * _VECTOR_BITS[type_name] // 8
-    return WIDTHS.get(type_name, _GUESSED_BYTES)
+    return WIDTHS.get(type_name, _GUESSED_TEXT_BYTES if type_name == "TEXT" else _GUESSED_BYTES)
 
 
 def checked_fields(collection: object, described: Mapping[str, Any]) -> tuple[FieldEntry, ...]:
@@ -85,7 +91,7 @@ def _checked_field(collection: object, described: Mapping[str, Any]) -> FieldEnt
         is_nullable=bool(described.get("nullable", False)),
         is_partition_key=bool(described.get("is_partition_key", False)),
         params={str(key): _parameter(value) for key, value in sorted(described.get("params", {}).items())},
-        default=_default(described.get("default_value")),
+        default=_default(described.get("default_value"), type_name),
         is_clustering_key=bool(described.get("is_clustering_key", False)),
         is_function_output=bool(described.get("is_function_output", False)),
     )
@@ -95,13 +101,23 @@ def _parameter(value: object) -> str | int | bool:
     return value if isinstance(value, (str, int)) else str(value)
 
 
-def _default(value: Any) -> str | int | float | bool | None:
+def _default(value: Any, type_name: str) -> str | int | float | bool | None:
     """A default arrives as a protobuf message with one of several members set."""
+    found: str | int | float | bool | None
     if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    kind = value.WhichOneof("data")
-    found: str | int | float | bool | None = getattr(value, kind) if kind else None
-    return found
+        found = value
+    else:
+        kind = value.WhichOneof("data")
+        found = getattr(value, kind) if kind else None
+    return _time_text(found) if type_name == "TIMESTAMPTZ" and isinstance(found, int) else found
+
+
+def _time_text(microseconds: int) -> str | int:
+    """A server takes the default of a time only as text, but may tell it as a number."""
+    try:
+        return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # no calendar has it, and only a server that told it as a number takes it back
+        return microseconds
 
 
 def _unsupported(collection: object, found: str, what: str) -> UnsupportedField:

@@ -38,6 +38,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         st.integers(0, 2**31), halves.filter(lambda value: value > 0), min_size=1, max_size=3
     ),
 }
+shapes = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=2).map(
+    lambda place: f"POINT ({place[0]!r} {place[1]!r})"
+)
+ONLY_LITE: dict[str, st.SearchStrategy[Any]] = {
+    "TIMESTAMPTZ": st.datetimes().map(lambda time: f"{time.isoformat()}Z"),
+    "GEOMETRY": shapes,
+}
+VALUES |= ONLY_LITE
 SCALARS = ["BOOL", "INT8", "INT16", "INT32", "INT64", "FLOAT", "DOUBLE", "VARCHAR"]
 VECTOR_INDEX = {"BINARY_VECTOR": ("BIN_FLAT", "HAMMING"), "SPARSE_FLOAT_VECTOR": ("SPARSE_INVERTED_INDEX", "IP")}
 
@@ -64,7 +72,8 @@ def made_up(draw: st.DrawFn, *, vectors: list[str], is_lite: bool) -> Made:
     """A schema and rows of it. A server of the old version here has one vector field, and no NULLs."""
     key = make_field("id", draw(st.sampled_from(["INT64", "VARCHAR"])), is_primary=True)
     fields = [replace(key, params={"max_length": 50} if key.type == "VARCHAR" else {})]
-    for number, kind in enumerate(draw(st.lists(st.sampled_from([*SCALARS, "JSON", "ARRAY"]), max_size=5))):
+    kinds = [*SCALARS, "JSON", "ARRAY", *(ONLY_LITE if is_lite else ())]
+    for number, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=5))):
         element = draw(st.sampled_from(SCALARS)) if kind == "ARRAY" else ""
         params: dict[str, str | int | bool] = {"max_capacity": 3} if kind == "ARRAY" else {}
         if "VARCHAR" in (kind, element):
@@ -75,8 +84,8 @@ def made_up(draw: st.DrawFn, *, vectors: list[str], is_lite: bool) -> Made:
                 element_type=element, params=params, is_nullable=is_lite and draw(st.booleans()),
             )
         )  # fmt: skip
-    kinds = draw(st.lists(st.sampled_from(vectors), min_size=1, max_size=3 if is_lite else 1))
-    for number, kind in enumerate(kinds):
+    of_vectors = draw(st.lists(st.sampled_from(vectors), min_size=1, max_size=3 if is_lite else 1))
+    for number, kind in enumerate(of_vectors):
         dim = draw(st.integers(1, 3)) * (8 if kind == "BINARY_VECTOR" else 2)
         fields.append(make_field(f"vector{number}", kind, params={} if kind == "SPARSE_FLOAT_VECTOR" else {"dim": dim}))
     schema = Schema("", draw(st.booleans()), tuple(fields))

@@ -5,12 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import pytest
 
-from dataplane.errors import UnsupportedField
 from dataplane.milvus import ClusterEndpoint
 from dataplane.stores.memory import MemoryStore
-from tests.integration.dataplane.conftest import back_up, ref, restore
+from tests.integration.dataplane.conftest import back_up, restore
 
 ELEMENTS: dict[str, list[Any]] = {
     "BOOL": [True, False], "INT8": [-128, 127], "INT16": [-(2**15)], "INT32": [2**31 - 1], "INT64": [-(2**63), 2**62],
@@ -134,13 +132,27 @@ def test_texts_of_a_bm25_function_are_found_again_after_a_restore(client: Any, e
     assert [hit["key"] for hit in found] == ["a"]
 
 
-def test_a_type_the_format_cannot_hold_is_named_before_anything_is_stored(
-    client: Any, endpoint: ClusterEndpoint
-) -> None:
-    def add_fields(schema: Any, types: Any) -> None:
+def test_times_and_shapes_come_back_with_every_digit(client: Any, endpoint: ClusterEndpoint) -> None:
+    def add_times(schema: Any, types: Any) -> None:
         schema.add_field("when", types.TIMESTAMPTZ, nullable=True)
+        schema.add_field("made", types.TIMESTAMPTZ, default_value="2025-01-01T00:00:00+08:00")
         schema.add_field("vector", types.FLOAT_VECTOR, dim=2)
 
-    make(client, "times", add_fields, [{"key": "a", "vector": [1, 2]}], "vector", "FLAT", "L2")
-    with pytest.raises(UnsupportedField, match=f"{ref('times')} has the field when of type TIMESTAMPTZ"):
-        back_up(endpoint, MemoryStore())
+    def add_shapes(schema: Any, types: Any) -> None:
+        schema.add_field("place", types.GEOMETRY, nullable=True)
+        schema.add_field("home", types.GEOMETRY, default_value="POINT (1 2)")
+        schema.add_field("vector", types.FLOAT_VECTOR, dim=2)
+
+    times = [None, "0001-01-01T00:00:00Z", "1969-12-31T23:59:59.000001-01:30", "9999-12-31T23:59:59.999999Z"]
+    shapes = [None, "point( -0  1.7976931348623157e308 )", "POLYGON((0 0, 1 0, 1 1, 0 0))"]
+    for name, add_fields, field, values in (
+        ("times", add_times, "when", times), ("shapes", add_shapes, "place", shapes),
+    ):  # fmt: skip
+        data = [{"key": str(number), "vector": [0.0, 1.0], field: value} for number, value in enumerate(values)]
+        make(client, name, add_fields, data, "vector", "FLAT", "L2")
+    come_back(endpoint, client, "times", "shapes")
+    assert [row["when"] for row in rows(client, "times_again")] == [
+        None, "0001-01-01T00:00:00Z", "1970-01-01T01:29:59.000001Z", "9999-12-31T23:59:59.999999Z",
+    ]  # fmt: skip
+    assert {row["made"] for row in rows(client, "times_again")} == {"2024-12-31T16:00:00Z"}
+    assert [row["place"] for row in rows(client, "shapes_again")] == shapes

@@ -59,6 +59,9 @@ def test_settings_come_back_and_what_the_server_lacks_is_said(server_client: Any
 
     store = MemoryStore()
     manifest = back_up(server, store).manifest
+    for entry in manifest.collections:  # nobody else flushed, and these statistics know only what was
+        told_rows = client.get_collection_stats(entry.name)["row_count"]
+        assert told_rows == entry.row_count, "the backup flushes before it reads"
     counts = {entry.name: entry.row_count for entry in manifest.collections}
     assert counts == {"parts": 5, "tenants": 20}, "a collection loaded in part is read in full"
     assert {name: told(server, ref(name)) for name in before} == before, "a backup leaves everything as it was"
@@ -85,16 +88,26 @@ def test_a_field_the_server_would_make_something_else_of_is_refused_before_anyth
 ) -> None:
     from pymilvus import DataType
 
-    schema = client.create_schema()
-    schema.add_field("id", DataType.INT64, is_primary=True)
-    schema.add_field("maybe", DataType.INT32, nullable=True)
-    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
-    client.create_collection("loose", schema=schema)
-    client.insert("loose", [{"id": 1, "maybe": None, "vector": [1, 2]}])
+    for name, kind, is_nullable, value in (
+        ("loose", DataType.INT32, True, None),
+        ("times", DataType.TIMESTAMPTZ, False, "2025-01-01T00:00:00Z"),  # the first such row would end this server
+        ("shapes", DataType.GEOMETRY, False, "POINT (1 2)"),
+    ):
+        schema = client.create_schema()
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("it", kind, nullable=is_nullable)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+        client.create_collection(name, schema=schema)
+        client.insert(name, [{"id": 1, "it": value, "vector": [1, 2]}])
     store = MemoryStore()
     back_up(endpoint, store)
-    with pytest.raises(UnsupportedField, match=r"loose has the nullable field maybe.*runs Milvus v2\.3\.5"):
-        restore(server, store)
+    for name, told in (
+        ("loose", "the nullable field it"),
+        ("times", "the field it of type TIMESTAMPTZ"),
+        ("shapes", "the field it of type GEOMETRY"),
+    ):
+        with pytest.raises(UnsupportedField, match=rf"{name} has {told}, .* runs Milvus v2\.3\.5"):
+            restore(server, store, (name, name))
     assert server_client.list_collections() == []
 
 

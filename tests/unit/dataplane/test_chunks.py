@@ -19,6 +19,9 @@ EVERY_TYPE = make_schema(
     make_field("float", "FLOAT"),
     make_field("double", "DOUBLE", is_nullable=True),
     make_field("text", "VARCHAR", is_nullable=True, params={"max_length": 100}),
+    make_field("long", "TEXT", is_nullable=True),
+    make_field("when", "TIMESTAMPTZ", is_nullable=True),
+    make_field("place", "GEOMETRY", is_nullable=True),
     make_field("json", "JSON", is_nullable=True),
     make_field("numbers", "ARRAY", element_type="INT64", is_nullable=True, params={"max_capacity": 4}),
     make_field("words", "ARRAY", element_type="VARCHAR", params={"max_capacity": 4}),
@@ -32,15 +35,17 @@ EVERY_TYPE = make_schema(
 )
 FULL: dict[str, Any] = {
     "id": -(2**63), "bool": True, "int8": -128, "int16": 5, "int32": 2**31 - 1, "float": 0.5, "double": 0.1,
-    "text": "naïve 日本", "json": {"b": [1, None, 2**60], "a": {}}, "numbers": [1, -1], "words": ["", "x"],
-    "vector": [0.25, -1.0], "sparse": {7: 0.5, 1: 0.25},
+    "text": "naïve 日本", "long": "日" * 70_000, "when": "1900-01-01T08:05:43.000001+08:05",
+    "place": "POINT (-0 1.7976931348623157e308)", "json": {"b": [1, None, 2**60], "a": {}},
+    "numbers": [1, -1], "words": ["", "x"], "vector": [0.25, -1.0], "sparse": {7: 0.5, 1: 0.25},
     # A signalling NaN in both: bits that arithmetic would change.
     "half": b"\x01\x7d\x00\x3c\xff\xff", "brain": b"\x81\x7f\x80\x3f\xff\xff", "bits": b"\x00\xff",
     "small": b"\x80\x00\x7f", "extra": {"deep": [1]}, "more": None,
 }  # fmt: skip
 EMPTY: dict[str, Any] = {
     "id": 2**63 - 1, "bool": None, "int8": 0, "int16": None, "int32": 0, "float": 0.0, "double": None,
-    "text": None, "json": None, "numbers": None, "words": [], "vector": None, "sparse": {3: 1.0},
+    "text": None, "long": None, "when": None, "place": None, "json": None,
+    "numbers": None, "words": [], "vector": None, "sparse": {3: 1.0},
     "half": None, "brain": None, "bits": None, "small": None,
 }  # fmt: skip
 
@@ -102,6 +107,8 @@ def test_the_order_of_json_keys_does_not_change_the_bytes() -> None:
     [
         ("int8", 1000),
         ("text", 5),
+        ("when", 1735660800000000),
+        ("place", b"\xff"),
         ("vector", [1.0]),
         ("words", None),
         ("float", "much"),
@@ -113,6 +120,12 @@ def test_the_order_of_json_keys_does_not_change_the_bytes() -> None:
 def test_a_value_that_does_not_fit_its_field_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(ClusterError, match=f"The field {field} "):
         stored([FULL | {field: value}], EVERY_TYPE)
+
+
+@pytest.mark.parametrize("time", ["2025-01-01T00:00:00", "2025-01-01", ""])
+def test_a_time_that_says_another_moment_in_another_time_zone_is_refused(time: str) -> None:
+    with pytest.raises(ClusterError, match="The field when .* a time without its offset from UTC"):
+        stored([FULL, FULL | {"when": time}], EVERY_TYPE)
 
 
 def test_a_chunk_with_other_columns_than_its_manifest_says_is_refused() -> None:

@@ -1,9 +1,11 @@
-"""What no server that runs here sends: NULLs left out, and vectors of 16 and 8 bits."""
+"""What no server that runs here sends: NULLs left out, long texts, and vectors of 16 and 8 bits."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+from pymilvus import DataType
+from pymilvus.client import type_info
 from pymilvus.grpc_gen import schema_pb2 as wire
 
 from dataplane import chunks, columnar
@@ -49,6 +51,29 @@ def test_a_null_number_may_be_left_out_or_sent_as_zero(sent: list[int]) -> None:
     message = wire.FieldData(field_name="v", valid_data=[True, False, True])
     message.scalars.int_data.data.extend(sent)
     assert read(keys(1, 2, 3), message, type_name="INT32") == [7, None, 9]
+
+
+TIME, SHAPE = "2025-01-01T00:00:00.000001Z", "POINT (1 2)"
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value"), [("TEXT", "日" * 70_000), ("VARCHAR", ""), ("TIMESTAMPTZ", TIME), ("GEOMETRY", SHAPE)]
+)
+@pytest.mark.parametrize("placeholder", [[], [""]])
+def test_texts_are_read_from_where_pymilvus_reads_them_and_nulls_are_told_apart(
+    type_name: str, value: str, placeholder: list[str]
+) -> None:
+    message = wire.FieldData(field_name="v", valid_data=[True, False, True])
+    place = getattr(message.scalars, type_info.get_scalar_attr(DataType[type_name]))
+    place.data.extend([value, *placeholder, value])
+    assert read(keys(1, 2, 3), message, type_name=type_name) == [value, None, value]
+
+
+def test_a_time_without_its_offset_is_refused_here_too() -> None:
+    message = wire.FieldData(field_name="v")
+    message.scalars.string_data.data.extend([TIME, TIME.rstrip("Z")])
+    with pytest.raises(ValueError, match="offset from UTC"):
+        read(keys(1, 2), message, type_name="TIMESTAMPTZ")
 
 
 @pytest.mark.parametrize(

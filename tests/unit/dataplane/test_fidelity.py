@@ -25,6 +25,9 @@ def fit(schema: Schema, version: str = "v2.3.5-lite", *, is_lite: bool = False) 
         ),
         (make_schema(make_field("v", "SPARSE_FLOAT_VECTOR")), "field v of type SPARSE_FLOAT_VECTOR", "v2.4.1"),
         (make_schema(make_field("v", "INT8_VECTOR", params={"dim": 2})), "field v of type INT8_VECTOR", "2.6.0"),
+        (make_schema(make_field("place", "GEOMETRY")), "field place of type GEOMETRY", "v2.6.4-rc1"),
+        (make_schema(make_field("when", "TIMESTAMPTZ")), "field when of type TIMESTAMPTZ", "2.6.6"),
+        (make_schema(make_field("long", "TEXT")), "field long of type TEXT", "3.0"),
         (make_schema(VECTOR, replace(VECTOR, name="other")), r"several vector fields \(vector, other\)", "2.4.0"),
         (make_schema(make_field("maybe", "INT32", is_nullable=True)), "the nullable field maybe", "2.5.0"),
         (replace(make_schema(VECTOR), functions=(BM25,)), "the function bm25", "2.5.0"),
@@ -40,6 +43,13 @@ def test_what_a_version_lacks_is_refused_by_name_and_newer_ones_take_it(
     assert fit(schema, "3.2.2", is_lite=True) == (schema, [])
 
 
+def test_the_last_number_of_a_version_counts_where_it_is_told() -> None:
+    asked = make_schema(make_field("when", "TIMESTAMPTZ"))
+    with pytest.raises(UnsupportedField, match=r"runs Milvus 2\.6\.5\. Restore into Milvus 2\.6\.6 or newer"):
+        fit(asked, "2.6.5")
+    assert fit(asked, "Cloud (compatible with Milvus 2.6)") == (asked, [])
+
+
 def test_defaults_and_auto_ids_are_dropped_with_a_sentence_each_where_rows_do_not_need_them() -> None:
     asked = make_schema(VECTOR, make_field("n", "INT64", default=7))
     asked = replace(asked, fields=(replace(asked.fields[0], auto_id=True), *asked.fields[1:]))
@@ -50,6 +60,12 @@ def test_defaults_and_auto_ids_are_dropped_with_a_sentence_each_where_rows_do_no
         "docs: auto id is off", "docs: Milvus v2.3.5-lite knows no defaults",
     ]  # fmt: skip
     assert fit(asked, is_lite=True) == (asked, [])
+
+
+def test_a_field_that_changes_twice_keeps_both_changes() -> None:
+    got, notes = fit(make_schema(make_field("text", "VARCHAR", default="none")))
+    assert (got.fields[1].default, got.fields[1].params) == (None, {"max_length": 65_535})
+    assert len(notes) == 2
 
 
 def test_a_length_that_milvus_lite_does_not_tell_is_made_the_longest_for_a_server_that_needs_one() -> None:
