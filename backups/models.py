@@ -87,6 +87,7 @@ class Copy(models.Model):
     kept_days = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: kept until deleted.")
     stored_at = models.DateTimeField(null=True, blank=True, help_text="Since when the region holds the bytes.")
     verified_at = models.DateTimeField(null=True, blank=True, help_text="When every object was last read back.")
+    damaged_at = models.DateTimeField(null=True, blank=True, help_text="When damage was last met; empty once proven.")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = CopyQuerySet.as_manager()

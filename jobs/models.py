@@ -91,7 +91,17 @@ class Job(models.Model):
             models.Index(
                 fields=["priority", "id"], condition=Q(state=JobState.PENDING), name="job_pending_by_priority"
             ),
-            models.Index(fields=["lease_until"], condition=Q(state__in=sorted(HELD)), name="job_held_by_lease"),
+            # Held jobs are those with a lease. Said by the state they would be a list of values, which SQLite cannot
+            # match with a query's parameters: it would look at every job that ever ran.
+            models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="job_held_until"),
+            # Every claim asks who is at work in the same place, region and on the same backup.
+            models.Index(
+                fields=["cluster", "target_region"],
+                condition=Q(lease_until__isnull=False),
+                name="job_held_by_place",
+            ),
+            models.Index(fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"),
+            models.Index(fields=["backup"], condition=Q(lease_until__isnull=False), name="job_held_by_backup"),
             models.Index(fields=["project", "-created_at"]),
         ]
         ordering = ["-created_at", "-pk"]

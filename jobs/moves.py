@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -83,6 +83,8 @@ def claim_job(worker: str) -> Job | None:
             job = Job.objects.claimable(timezone.now()).first()
             if job is None:
                 return None
+            if not _is_free_to_run(job):
+                continue
             try:
                 move_job(
                     job,
@@ -103,6 +105,20 @@ def claim_job(worker: str) -> Job | None:
             except StaleJob:
                 continue
             return job
+
+
+def _is_free_to_run(job: Job) -> bool:
+    """Whether no barrier holds `job` back, now that nobody else can take a job for its cluster or its region.
+
+    SQLite has one writer at a time, and it is us. Elsewhere two workers may find room for one more at the same moment:
+    each locks the cluster, then the region (always in this order), and looks again.
+    """
+    if not connection.features.has_select_for_update:
+        return True
+    # `no_key`: rows that merely point to these, such as a new job, may be written meanwhile.
+    Cluster.objects.select_for_update(no_key=True).get(pk=job.cluster_id)
+    Region.objects.select_for_update(no_key=True).get(pk=job.target_region_id)
+    return Job.objects.claimable(timezone.now()).filter(pk=job.pk).exists()
 
 
 def renew_lease(job_id: int, lease: str, **progress: Any) -> JobState | None:

@@ -16,7 +16,8 @@ from accounts.models import User
 from accounts.privileges import Privilege
 from backups.states import Origin
 
-from .states import ACTIVE, HELD, JobState, JobType
+from .barriers import barriers
+from .states import ACTIVE, JobState, JobType
 
 
 class JobQuerySet(models.QuerySet[Any]):
@@ -42,29 +43,18 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.active().filter(cluster=cluster_id, type=JobType.BACKUP, origin=origin)
 
     def claimable(self, now: datetime) -> JobQuerySet:
-        """Pending jobs whose time has come, most urgent first.
+        """Pending jobs whose time has come and that no barrier holds back, most urgent first.
 
-        Removing and writing never meet in one cluster's part of one region: a removal decides which chunks nobody
-        needs, and a writer may be relying on just those (rule R16). Nor is a copy removed while a restore or another
-        copy of its backup is read from it.
+        Costs the same however many jobs have ended: pending and held ones have indexes of their own.
         """
-        from jobs.models import Job
+        waiting = self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state=JobState.PENDING)
+        for barrier in barriers().values():
+            waiting = waiting.exclude(barrier)
+        return waiting.order_by("priority", "pk")
 
-        neighbours = Job.objects.filter(
-            cluster=OuterRef("cluster"), target_region=OuterRef("target_region"), state__in=HELD
-        ).exclude(pk=OuterRef("pk"))
-        writers = neighbours.filter(type__in=[JobType.BACKUP, JobType.COPY])
-        removers = neighbours.filter(type=JobType.DELETE)
-        of_this_backup = Job.objects.filter(backup=OuterRef("backup"), state__in=HELD).exclude(pk=OuterRef("pk"))
-        readers = of_this_backup.filter(type__in=[JobType.RESTORE, JobType.COPY])
-        removers_of_it = of_this_backup.filter(type=JobType.DELETE)
-        return (
-            self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state=JobState.PENDING)
-            .exclude(Q(type=JobType.DELETE) & (Exists(writers) | Exists(removers) | Exists(readers)))
-            .exclude(Q(type__in=[JobType.BACKUP, JobType.COPY]) & Exists(removers))
-            .exclude(Q(type__in=[JobType.RESTORE, JobType.COPY]) & Exists(removers_of_it))
-            .order_by("priority", "pk")
-        )
+    def held(self) -> JobQuerySet:
+        """Jobs that a worker is carrying out; said by the lease, for which there are indexes."""
+        return self.filter(lease_until__isnull=False)
 
     def failed_with_none_since(self, since: datetime) -> JobQuerySet:
         """Restores and deletions that failed or crashed after `since`, and for which no later one succeeded.
@@ -85,4 +75,4 @@ class JobQuerySet(models.QuerySet[Any]):
 
     def with_expired_lease(self, now: datetime) -> JobQuerySet:
         """Jobs whose worker stopped renewing its lease."""
-        return self.filter(state__in=HELD, lease_until__lt=now)
+        return self.filter(lease_until__lt=now)

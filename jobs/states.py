@@ -8,6 +8,9 @@ class JobType(TextChoices):
     COPY = "copy", "Copy to region"
     RESTORE = "restore", "Restore"
     DELETE = "delete", "Delete backup"
+    EXPIRE = "expire", "Expire copy"  # the same work as DELETE, asked for by a retention
+    VERIFY = "verify", "Check copy"
+    REPAIR = "repair", "Repair copy"
 
 
 class JobState(TextChoices):
@@ -46,8 +49,26 @@ ACTIVE = frozenset(MOVES)
 # A worker holds the job and must keep renewing its lease.
 HELD = frozenset({JobState.IN_PROGRESS, JobState.VERIFYING, JobState.CANCELING})
 
-# Restores before backups before copies before the rest; the smaller number goes first.
-PRIORITY: dict[str, int] = {JobType.RESTORE: 10, JobType.BACKUP: 20, JobType.COPY: 30, JobType.DELETE: 40}
+# Restores before backups before copies and repairs before the rest, checks last; the smaller number goes first.
+PRIORITY: dict[str, int] = {
+    JobType.RESTORE: 10,
+    JobType.BACKUP: 20,
+    JobType.COPY: 30,
+    JobType.REPAIR: 30,
+    JobType.DELETE: 40,
+    JobType.EXPIRE: 40,
+    JobType.VERIFY: 50,
+}
+
+# Who stands against whom while it runs; see `JobQuerySet.claimable`. Lists, so that the database sees one order.
+WRITERS = [JobType.BACKUP, JobType.COPY, JobType.REPAIR]  # put chunks into the target region's store
+REMOVERS = [JobType.DELETE, JobType.EXPIRE]  # take chunks out of it
+READERS = [JobType.RESTORE, JobType.COPY, JobType.REPAIR]  # read the backup from copies besides their own
+
+# What counts against JOBS_PER_CLUSTER: what really talks to the cluster. The others talk to stores alone.
+TALKS_TO_CLUSTER = [JobType.BACKUP, JobType.RESTORE]
+# What neither waits for JOBS_PER_REGION nor counts against it. Who restores has lost something and waits for nobody.
+EXEMPT_FROM_REGION_LIMIT = [JobType.RESTORE]
 
 # The first wait is short because most outages are; the last is long enough to sit out a restart.
 _BACKOFF_SECONDS = (2, 10, 30, 120, 300)

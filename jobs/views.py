@@ -22,6 +22,7 @@ from .errors import JobRefused
 from .forms import JobFilterForm
 from .models import Job
 from .states import JobType
+from .waiting import why_waiting
 
 PAGE_SIZE = 50
 
@@ -74,6 +75,7 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
         "job": job,
         "events": job.events.select_related("by"),
         "copies": copies,
+        "waits_for": why_waiting(job),
         "is_live": job.is_active or any(copy.is_active for copy in copies),
         "may_cancel": may_manage and job.is_cancelable,
         "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,

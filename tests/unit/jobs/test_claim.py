@@ -61,7 +61,8 @@ def test_of_two_claims_of_one_job_the_second_gets_nothing():
     assert claim_job("worker-2") is None
 
 
-def test_workers_that_claim_at_the_same_time_never_share_a_job(committed):
+def test_workers_that_claim_at_the_same_time_never_share_a_job(committed, settings):
+    settings.JOBS_PER_REGION = 0
     jobs = {make_job().pk for _ in range(12)}
     together = threading.Barrier(4)
     taken: list[tuple[str, int]] = []
