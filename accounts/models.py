@@ -44,7 +44,16 @@ class User(AbstractBaseUser):
 class Organization(models.Model):
     code = models.CharField(max_length=40, unique=True, default=organization_code, editable=False)
     name = models.CharField(max_length=120)
+    # R9: the longest that a schedule may keep what it makes.
+    max_retention_days = models.PositiveSmallIntegerField(default=30)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(max_retention_days__gte=1), name="organization_keeps_at_least_a_day"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,3 +1,5 @@
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -89,6 +91,7 @@ class Copy(models.Model):
     verified_at = models.DateTimeField(null=True, blank=True, help_text="When every object was last read back.")
     damaged_at = models.DateTimeField(null=True, blank=True, help_text="When damage was last met; empty once proven.")
     deleted_at = models.DateTimeField(null=True, blank=True)
+    held_reason = models.CharField(max_length=200, blank=True, help_text="Why it stays although its days are over.")
 
     objects = CopyQuerySet.as_manager()
 
@@ -116,10 +119,25 @@ class Copy(models.Model):
                 name="deleted_copy_knows_when",
             ),
         ]
+        indexes = [
+            # Retention is looked for among what exists and expires: see `CopyQuerySet.expired`.
+            models.Index(
+                fields=["kept_days", "stored_at"],
+                condition=Q(kept_days__isnull=False, deleted_at__isnull=True),
+                name="copy_by_retention",
+            )
+        ]
         ordering = ["-is_original", "region"]
 
     def __str__(self) -> str:
         return f"{self.backup} in {self.region_id}"
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When its days are over; None for one that is kept until deleted, and for one not stored yet."""
+        if self.kept_days is None or self.stored_at is None:
+            return None
+        return self.stored_at + timedelta(days=self.kept_days)
 
     @property
     def is_restorable(self) -> bool:

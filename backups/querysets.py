@@ -5,6 +5,7 @@ QuerySets take `Any` for their model: named, the model would be looked up before
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -59,6 +60,21 @@ class CopyQuerySet(models.QuerySet[Any]):
     def relied_on_beside(self, copy: Copy) -> CopyQuerySet:
         """Copies in the same store and of the same cluster as `copy` that are thought sound: their chunks must stay."""
         return self.available().filter(store=copy.store_id, backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
+
+    def expired(self, now: datetime) -> CopyQuerySet:
+        """Copies that exist and whose retention is over, found by an index of them; one that never held bytes counts
+        from the beginning of its backup."""
+        expiring = self.filter(kept_days__isnull=False, deleted_at__isnull=True)
+        over = Q(pk__in=[])
+        for days in set(expiring.order_by().values_list("kept_days", flat=True).distinct()):
+            since = now - timedelta(days=days)
+            over |= Q(kept_days=days, stored_at__lte=since)
+            over |= Q(kept_days=days, stored_at__isnull=True, backup__created_at__lte=since)
+        return expiring.filter(over)
+
+    def held_past_retention(self) -> CopyQuerySet:
+        """Copies that stay although their days are over, with the reason written down."""
+        return self.exclude(held_reason="").filter(state__in=[CopyState.AVAILABLE, CopyState.DAMAGED])
 
     def missing_or_damaged(self) -> CopyQuerySet:
         """Copies of available backups that failed or are damaged now; a failed backup has none worth naming."""

@@ -66,7 +66,7 @@ def plan_backup(
     if reason := why_not_backed_up(cluster.plan):
         raise BackupRefused(reason)
     check_copy_targets(cluster.plan, region_facts(cluster.region), [region_facts(region) for region in regions])
-    _check_collections(collections)
+    check_collections(collections)
     kept_by_region = dict(kept_days_by_region or {})
     _check_retention(origin, kept_days, kept_by_region, regions)
     codes = [cluster.region_id, *(region.code for region in regions)]
@@ -104,7 +104,8 @@ def plan_backup(
     return backup
 
 
-def _check_collections(collections: Sequence[tuple[str, str]] | None) -> None:
+def check_collections(collections: Sequence[tuple[str, str]] | None) -> None:
+    """Raise BackupRefused if nothing is chosen, or something twice; None stands for the whole cluster."""
     if collections is None:
         return
     if not collections:

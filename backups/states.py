@@ -54,6 +54,8 @@ COPY_MOVES: dict[str, set[str]] = {
 
 # What a person may ask to be copied once more.
 MAY_BE_MADE_AGAIN = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DAMAGED})
+# What can be removed, by a person or by its retention.
+REMOVABLE = frozenset(state for state, moves in COPY_MOVES.items() if CopyState.DELETING in moves)
 # On its way to another state without anybody's help.
 UNSETTLED = frozenset({CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.VERIFYING, CopyState.DELETING})
 

@@ -16,7 +16,7 @@ from backups.states import BackupState, CopyState
 
 from .models import Job
 from .moves import create_job, move_job
-from .states import JobState, JobType
+from .states import REMOVERS, JobState, JobType
 
 _COPY_STATE = {
     JobState.FAILED: CopyState.FAILED,
@@ -33,7 +33,7 @@ def settle(job: Job) -> None:
     A failed restore changes nothing in the catalogue; a copy being removed stays marked, with the reason, until it is
     gone.
     """
-    if job.type == JobType.DELETE:
+    if job.type in REMOVERS:
         record_failed_deletion(job.copy, reason=job.reason)
     if job.type not in {JobType.BACKUP, JobType.COPY}:
         return

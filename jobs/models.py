@@ -13,7 +13,10 @@ from clusters.models import Cluster, Region
 
 from .codes import job_code
 from .querysets import JobQuerySet
-from .states import ACTIVE, FINAL, HELD, JobState, JobType
+from .schedule_models import Schedule, ScheduledRun, ScheduleTarget
+from .states import ACTIVE, FINAL, HELD, REMOVERS, JobState, JobType
+
+__all__ = ["Job", "JobEvent", "Schedule", "ScheduleTarget", "ScheduledRun"]
 
 
 def max_attempts() -> int:
@@ -33,6 +36,8 @@ class Job(models.Model):
     # The copy that this job makes, reads from or removes.
     copy = models.ForeignKey(Copy, on_delete=models.PROTECT, related_name="jobs")
     target_region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
+    # The schedule that asked for it, as long as there is that schedule.
+    schedule = models.ForeignKey(Schedule, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs")
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     # What a restore was asked to do; see jobs.restores.RestoreRequest.
     parameters = models.JSONField(default=dict, blank=True)
@@ -118,7 +123,7 @@ class Job(models.Model):
 
     @property
     def is_cancelable(self) -> bool:
-        return self.state in ACTIVE and self.state != JobState.CANCELING and self.type != JobType.DELETE
+        return self.state in ACTIVE and self.state != JobState.CANCELING and self.type not in REMOVERS
 
     @property
     def progress_percent(self) -> int:

@@ -16,7 +16,7 @@ from backups.models import Copy
 from clusters.models import Cluster, Region
 
 from .errors import IllegalMove, StaleJob
-from .models import Job, JobEvent
+from .models import Job, JobEvent, Schedule
 from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
 
 
@@ -31,8 +31,12 @@ def create_job(
     cluster: Cluster | None = None,
     target_region: Region | None = None,
     parameters: dict[str, Any] | None = None,
+    schedule: Schedule | None = None,
 ) -> Job:
-    """Write down one piece of work on `copy`, pending. IntegrityError if R10 or another job on the copy forbids it."""
+    """Write down one piece of work on `copy`, pending. IntegrityError if R10 or another job on the copy forbids it.
+
+    A copy belongs to the schedule of its original.
+    """
     backup = copy.backup
     job = Job.objects.create(
         project=backup.project,
@@ -43,6 +47,7 @@ def create_job(
         copy=copy,
         target_region=target_region or copy.region,
         parent=parent,
+        schedule=parent.schedule if parent else schedule,
         parameters=parameters or {},
         priority=PRIORITY[job_type],
         created_by=created_by,

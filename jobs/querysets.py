@@ -17,7 +17,7 @@ from accounts.privileges import Privilege
 from backups.states import Origin
 
 from .barriers import barriers
-from .states import ACTIVE, JobState, JobType
+from .states import ACTIVE, REMOVERS, JobState, JobType
 
 
 class JobQuerySet(models.QuerySet[Any]):
@@ -66,11 +66,14 @@ class JobQuerySet(models.QuerySet[Any]):
         later = Job.objects.filter(
             type=OuterRef("type"), backup=OuterRef("backup"), pk__gt=OuterRef("pk"), state=JobState.SUCCESSFUL
         )
+        removed = Job.objects.filter(
+            type__in=REMOVERS, copy=OuterRef("copy"), pk__gt=OuterRef("pk"), state=JobState.SUCCESSFUL
+        )
         return (
             self.filter(finished_at__gte=since, state__in=[JobState.FAILED, JobState.CRASHED])
-            .filter(type__in=[JobType.RESTORE, JobType.DELETE])
+            .filter(type__in=[JobType.RESTORE, *REMOVERS])
             .exclude(Q(type=JobType.RESTORE) & Exists(later.filter(cluster=OuterRef("cluster"))))
-            .exclude(Q(type=JobType.DELETE) & Exists(later.filter(copy=OuterRef("copy"))))
+            .exclude(Q(type__in=REMOVERS) & Exists(removed))
         )
 
     def with_expired_lease(self, now: datetime) -> JobQuerySet:

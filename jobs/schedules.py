@@ -150,6 +150,11 @@ def spread_of(code: str) -> timedelta:
     return timedelta(seconds=number % int(SPREAD.total_seconds()))
 
 
+def end_of_window(start: time) -> time:
+    """What the clock shows two hours after `start`, on a day on which nobody sets it."""
+    return time((start.hour + int(WINDOW.total_seconds()) // 3600) % 24, start.minute)
+
+
 def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
     """The moment, in UTC, at which the clock in `zone` first shows `wall`, or first shows a later time."""
     early, late = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (1, 0))

@@ -20,7 +20,7 @@ from clusters.services import add_embedded_cluster
 
 from .endings import settle
 from .errors import JobRefused, StaleJob
-from .models import Job
+from .models import Job, Schedule
 from .moves import create_job, move_job
 from .restores import RestoreRequest
 from .states import JobState, JobType
@@ -36,6 +36,7 @@ def request_backup(
     regions: Sequence[Region] = (),
     kept_days: int | None = None,
     kept_days_by_region: Mapping[str, int] | None = None,
+    schedule: Schedule | None = None,
 ) -> Job:
     """Queue a backup of `cluster` with copies to `regions`; returns the job of the original.
 
@@ -61,7 +62,13 @@ def request_backup(
     )
     try:
         with transaction.atomic():
-            return create_job(JobType.BACKUP, copy=backup.copies.get(is_original=True), origin=origin, created_by=user)
+            return create_job(
+                JobType.BACKUP,
+                copy=backup.copies.get(is_original=True),
+                origin=origin,
+                created_by=user,
+                schedule=schedule,
+            )
     except IntegrityError as clash:
         raise JobRefused(f"A manual backup of {cluster.name} is already running. One runs at a time.") from clash
 

@@ -15,6 +15,8 @@ def describe_job(job_type: str, *, city: str, cluster: str) -> str:
         return f"Copy to {city}"
     if job_type == JobType.RESTORE:
         return f"Restore into {cluster}"
+    if job_type == JobType.EXPIRE:
+        return f"Expire in {city}"
     if job_type == JobType.VERIFY:
         return f"Check copy in {city}"
     if job_type == JobType.REPAIR:

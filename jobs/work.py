@@ -308,4 +308,5 @@ _BY_TYPE: dict[JobType, Callable[[Job, Hold], None]] = {
     JobType.COPY: _carry_out_copy,
     JobType.RESTORE: _carry_out_restore,
     JobType.DELETE: _carry_out_deletion,
+    JobType.EXPIRE: _carry_out_deletion,
 }
