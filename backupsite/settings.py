@@ -170,6 +170,11 @@ PRICING_REGION_SOURCE = "backupsite.wiring.price_regions"
 # Whether this installation may start Milvus Lite databases of its own and look after them.
 EMBEDDED_CLUSTERS = env.bool("EMBEDDED_CLUSTERS", default=False)
 
+# A message broker that wakes workers on many machines; without one they look for jobs themselves.
+BROKER_URL = env.str("BROKER_URL", default="")
+if BROKER_URL and not BROKER_URL.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+    raise ImproperlyConfigured("BROKER_URL must begin with redis://, rediss://, amqp:// or amqps://, or be unset.")
+
 # Jobs. A lease that is not renewed for this long is taken for a dead worker's.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=15)
 JOB_POLL_SECONDS = env.float("JOB_POLL_SECONDS", default=0.2)

@@ -15,8 +15,9 @@ from .codes import job_code
 from .querysets import JobQuerySet
 from .schedule_models import Schedule, ScheduledRun, ScheduleTarget
 from .states import ACTIVE, FINAL, HELD, REMOVERS, JobState, JobType
+from .worker_models import Worker
 
-__all__ = ["Job", "JobEvent", "Schedule", "ScheduleTarget", "ScheduledRun"]
+__all__ = ["Job", "JobEvent", "Schedule", "ScheduleTarget", "ScheduledRun", "Worker"]
 
 
 def max_attempts() -> int:
@@ -59,6 +60,9 @@ class Job(models.Model):
     # Grows with every claim; a manifest carries it, so a stale worker can finish nothing in a store either.
     fence = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=120, blank=True)
+    # How often a worker was woken for this wait, and when to do it again; unused where workers look by themselves.
+    deliveries = models.PositiveSmallIntegerField(default=0)
+    deliver_after = models.DateTimeField(null=True, blank=True)
 
     bytes_done = models.BigIntegerField(default=0)
     bytes_total = models.BigIntegerField(default=0)
@@ -105,7 +109,9 @@ class Job(models.Model):
                 condition=Q(lease_until__isnull=False),
                 name="job_held_by_place",
             ),
-            models.Index(fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"),
+            models.Index(
+                fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"
+            ),
             models.Index(fields=["backup"], condition=Q(lease_until__isnull=False), name="job_held_by_backup"),
             models.Index(fields=["project", "-created_at"]),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from accounts.models import User
 from backups.models import Copy
 from clusters.models import Cluster, Region
 
+from .dispatch import dispatcher
 from .errors import IllegalMove, StaleJob
 from .models import Job, JobEvent, Schedule
 from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
@@ -53,6 +55,7 @@ def create_job(
         created_by=created_by,
     )
     JobEvent.objects.create(job=job, to_state=JobState.PENDING, by=created_by)
+    dispatcher().announce(job)
     return job
 
 
@@ -69,23 +72,33 @@ def move_job(job: Job, to: JobState, *, note: str = "", by: User | None = None, 
         changes["finished_at"] = timezone.now()
     if to not in HELD:
         changes |= {"lease": "", "lease_until": None}
+    if to == JobState.PENDING:
+        changes |= {"deliveries": 0, "deliver_after": None}
     # The WHERE clause is the lock: it matches only while state and lease are as we read them.
     mine = Job.objects.filter(pk=job.pk, state=before, lease=job.lease)
     if mine.update(state=to, **changes) != 1:
         raise StaleJob(job.code)
     job.refresh_from_db()
     JobEvent.objects.create(job=job, attempt=job.attempt, from_state=before, to_state=to, note=note[:1000], by=by)
+    if to == JobState.PENDING:
+        dispatcher().announce(job)
 
 
-def claim_job(worker: str) -> Job | None:
-    """Take the most urgent pending job for `worker`, or None if there is none.
+def claim_job(worker: str, *, code: str | None = None, regions: Sequence[str] = ()) -> Job | None:
+    """Take the most urgent pending job for `worker`, or None if there is none that may run now.
 
+    With `code` only that very job, with `regions` only jobs of these.
     Losing a race means looking again. The fence grows with every claim; the attempt is counted here, so that a worker
     which dies before its first word has used one up.
     """
     while True:
         with transaction.atomic():
-            job = Job.objects.claimable(timezone.now()).first()
+            wanted = Job.objects.claimable(timezone.now()).in_regions(regions)
+            if code is not None:
+                wanted = wanted.filter(code=code)
+            # Where rows can be locked, workers that look at the same moment look at different jobs.
+            can_skip = connection.features.has_select_for_update_skip_locked
+            job = wanted.select_for_update(of=("self",), no_key=True, skip_locked=can_skip).first()
             if job is None:
                 return None
             if not _is_free_to_run(job):
@@ -121,7 +134,9 @@ def _is_free_to_run(job: Job) -> bool:
     if not connection.features.has_select_for_update:
         return True
     # `no_key`: rows that merely point to these, such as a new job, may be written meanwhile.
-    Cluster.objects.select_for_update(no_key=True).get(pk=job.cluster_id)
+    # A restore reads a backup that may belong to another cluster than the one it writes to.
+    places = {job.cluster_id, job.backup.cluster_id}
+    list(Cluster.objects.select_for_update(no_key=True).filter(pk__in=places).order_by("pk").values_list("pk"))
     Region.objects.select_for_update(no_key=True).get(pk=job.target_region_id)
     return Job.objects.claimable(timezone.now()).filter(pk=job.pk).exists()
 

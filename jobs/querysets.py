@@ -5,6 +5,7 @@ QuerySets take `Any` for their model: named, the model would be looked up before
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +52,10 @@ class JobQuerySet(models.QuerySet[Any]):
         for barrier in barriers().values():
             waiting = waiting.exclude(barrier)
         return waiting.order_by("priority", "pk")
+
+    def in_regions(self, regions: Sequence[str]) -> JobQuerySet:
+        """Those whose target is one of `regions`; all of them when none is named."""
+        return self.filter(target_region__in=regions) if regions else self
 
     def held(self) -> JobQuerySet:
         """Jobs that a worker is carrying out; said by the lease, for which there are indexes."""

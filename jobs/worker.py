@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +17,13 @@ from django.utils import timezone
 from backups.errors import StaleBackup
 from dataplane.errors import DataPlaneError, StaleFence, Stopped
 
+from .dispatch import dispatcher
 from .endings import settle
 from .errors import StaleJob
 from .hold import Hold
-from .models import Job
+from .models import Job, Worker
 from .moves import claim_job, move_job
+from .presence import Presence, queues_for, worker_name
 from .states import JobState, JobType, backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -32,19 +33,18 @@ DATABASE_TROUBLE = (OperationalError, InterfaceError)
 OUR_FAULT = "Something went wrong on our side; the log of the worker has the details under {code}."
 
 
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+def run_worker(stopping: threading.Event, regions: Sequence[str] = ()) -> bool:
+    """Work until `stopping` is set, then hand back what is unfinished; False if a thread ended by itself.
 
-
-def run_worker(stopping: threading.Event) -> bool:
-    """Work until `stopping` is set, then hand back what is unfinished; False if a thread ended by itself."""
+    With `regions` it takes only the jobs of these.
+    """
     from . import work  # noqa: F401  (imports the Milvus client now, not with the first job)
 
     name, broken = worker_name(), threading.Event()
 
     def work_until_stopped(thread_name: str) -> None:
         try:
-            _work_on_jobs(thread_name, stopping)
+            _work_on_jobs(thread_name, stopping, regions)
         finally:
             if not stopping.is_set():
                 # With a thread fewer everything would look well and be slow; the supervisor starts a whole worker.
@@ -56,18 +56,19 @@ def run_worker(stopping: threading.Event) -> bool:
         threading.Thread(target=work_until_stopped, args=(f"{name}:{number}",), name=f"worker-{number}")
         for number in range(settings.WORKER_CONCURRENCY)
     ]
-    for thread in threads:
-        thread.start()
-    log.info("Worker %s is ready, %d jobs at a time", name, len(threads))
-    for thread in threads:
-        thread.join()
+    with Presence(queues_for(regions)):
+        for thread in threads:
+            thread.start()
+        log.info("Worker %s is ready, %d jobs at a time", name, len(threads))
+        for thread in threads:
+            thread.join()
     return not broken.is_set()
 
 
-def _work_on_jobs(name: str, stopping: threading.Event) -> None:
+def _work_on_jobs(name: str, stopping: threading.Event, regions: Sequence[str] = ()) -> None:
     while not stopping.is_set():
         try:
-            job = next_job(name)
+            job = next_job(name, regions)
             if job is not None:
                 run_job(job, stopping)
                 continue
@@ -81,11 +82,11 @@ def _work_on_jobs(name: str, stopping: threading.Event) -> None:
     connection.close()
 
 
-def next_job(name: str) -> Job | None:
+def next_job(name: str, regions: Sequence[str] = ()) -> Job | None:
     """Claim a job if there is one. Looking first keeps an idle worker from taking SQLite's write lock."""
-    if not Job.objects.claimable(timezone.now()).exists():
+    if not Job.objects.claimable(timezone.now()).in_regions(regions).exists():
         return None
-    return claim_job(name)
+    return claim_job(name, regions=regions)
 
 
 def run_job(job: Job, stopping: threading.Event) -> None:
@@ -189,9 +190,17 @@ def _still_mine(job: Job) -> Job | None:
 
 
 def sweep() -> int:
-    """Give the jobs of dead workers back to the others; any process may call it at any time. Returns how many moved."""
-    silent = list(Job.objects.with_expired_lease(timezone.now()).values_list("pk", flat=True))
-    return sum(_release(job_id) for job_id in silent)
+    """Give the jobs of dead workers back to the others, and wake workers for what nobody took.
+
+    Any process may call it at any time. Returns how many jobs moved.
+    """
+    now = timezone.now()
+    silent = list(Job.objects.with_expired_lease(now).values_list("pk", flat=True))
+    moved = sum(_release(job_id) for job_id in silent)
+    if Worker.objects.long_silent(now).exists():
+        Worker.objects.long_silent(now).delete()
+    dispatcher().deliver_waiting(now)
+    return moved
 
 
 @transaction.atomic

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from html import unescape
 from itertools import count
 from pathlib import Path
@@ -27,7 +27,8 @@ from accounts.privileges import OrganizationRole, Privilege, ProjectRole
 from backups.models import Backup, BackupCollection, Copy
 from backups.states import BackupState, CopyState, Origin
 from clusters.models import Cluster, Plan, Region, Store
-from jobs.models import Job, JobEvent
+from jobs.models import Job, JobEvent, Schedule, ScheduledRun, ScheduleTarget, Worker
+from jobs.presence import code_version, queues_for
 from jobs.states import FINAL, HELD, PRIORITY, JobState, JobType
 
 # Regions that the migrations ship.
@@ -245,9 +246,46 @@ def make_job(
     )
 
 
+def make_schedule(
+    cluster: Cluster | None = None, *, targets: Mapping[str, int] | None = None, is_enabled: bool = True, **changes: Any
+) -> Schedule:
+    """A schedule for every night, next due in an hour if it is enabled; copies go to `targets`, each for so many days.
+
+    No backup is made of it: that is what the services do.
+    """
+    cluster = cluster or make_cluster()
+    values: dict[str, Any] = {
+        "name": f"schedule {next(_numbers)}",
+        "days": "1234567",
+        "window_start": time(1),
+        "kept_days": 7,
+        "next_due_at": timezone.now() + timedelta(hours=1) if is_enabled else None,
+    }
+    if "cron" in changes:
+        values |= {"kind": "cron", "days": "", "window_start": None}
+    schedule = Schedule.objects.create(
+        project=cluster.project, cluster=cluster, is_enabled=is_enabled, **(values | changes)
+    )
+    ScheduleTarget.objects.bulk_create(
+        ScheduleTarget(schedule=schedule, region_id=code, kept_days=kept_days)
+        for code, kept_days in (targets or {}).items()
+    )
+    return schedule
+
+
+def make_worker(*, name: str = "", regions: Sequence[str] = (), **changes: Any) -> Worker:
+    """A living worker that messages wake, or the same one again with another `seen_at`."""
+    now = timezone.now()
+    values = {"host": "host", "pid": 1, "slots": 2, "is_woken": True, "started_at": now, "seen_at": now}
+    values |= {"queues": queues_for(regions), "version": code_version()}
+    worker, _ = Worker.objects.update_or_create(name=name or f"host:{next(_numbers)}", defaults=values | changes)
+    return worker
+
+
 def all_rows() -> dict[str, list[dict[str, Any]]]:
     """Every column of everything people work with; equal before and after what must change nothing."""
     models: list[Any] = [Cluster, Store, Backup, BackupCollection, Copy, Job, JobEvent]
+    models += [Schedule, ScheduleTarget, ScheduledRun]
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
 

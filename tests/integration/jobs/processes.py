@@ -20,20 +20,32 @@ LEASE_SECONDS = 3
 """Short, so that a lost worker is noticed soon; long enough for a busy machine to renew it every second."""
 
 
+def database_environment() -> dict[str, str]:
+    """What makes another process use the database of the test."""
+    found = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return {"DATABASE_FILE": str(found["NAME"])}
+    return {"DATABASE_URL": f"postgres://{found['USER']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"}
+
+
 class Process:
     """One program; start it in a `with` and it is gone afterwards, however it was left."""
 
-    def __init__(self, command: str, log_path: Path) -> None:
+    def __init__(self, command: str, log_path: Path, **environment: str) -> None:
         self.log_path = log_path
-        environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-            "DATABASE_FILE": str(connection.settings_dict["NAME"]),
-            "JOB_LEASE_SECONDS": str(LEASE_SECONDS),
-            "JOB_POLL_SECONDS": "0.05",
-        }
+        environment = (
+            os.environ
+            | database_environment()
+            | {
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "JOB_LEASE_SECONDS": str(LEASE_SECONDS),
+                "JOB_POLL_SECONDS": "0.05",
+            }
+            | environment
+        )
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                dying_with_us([sys.executable, "manage.py", command]),
+                dying_with_us([sys.executable, "manage.py", *command.split()]),
                 cwd=settings.BASE_DIR,
                 env=environment,
                 stdin=subprocess.DEVNULL,

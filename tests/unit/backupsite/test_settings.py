@@ -64,6 +64,13 @@ def test_another_database_is_refused_instead_of_ignored(url: str):
     assert "very-secret" not in answer.stderr
 
 
+def test_a_broker_of_an_unknown_kind_is_refused():
+    answer = load(BROKER_URL="sqs://very-secret@")
+    assert answer.returncode != 0
+    assert "BROKER_URL must begin with redis://" in answer.stderr
+    assert "very-secret" not in answer.stderr
+
+
 def test_https_binds_this_host_alone_unless_its_siblings_are_meant(tmp_path: Path):
     assert settings_with(VAR_DIR=str(tmp_path))["hsts"] == [31_536_000, False, False]
     wide = settings_with(VAR_DIR=str(tmp_path), HSTS_INCLUDE_SUBDOMAINS="true", HSTS_PRELOAD="true")

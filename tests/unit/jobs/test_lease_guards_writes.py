@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_database_that_goes_away_in_the_middle_costs_no_attempt_more_than_the_
 def test_a_working_thread_survives_a_database_that_does_not_answer(monkeypatch):
     stopping, calls = threading.Event(), []
 
-    def next_job(name: str) -> None:
+    def next_job(name: str, regions: Sequence[str]) -> None:
         calls.append(name)
         if len(calls) == 2:
             stopping.set()
