@@ -2,10 +2,17 @@
 
 import secrets
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 from dataplane.errors import ClusterDenied, ClusterError
-from dataplane.manifest import GrantEntry, Manifest, RoleEntry, UserEntry
+from dataplane.manifest import GrantEntry, Manifest, PrivilegeGroupEntry, RoleEntry, UserEntry
 from dataplane.milvus import Cluster
+
+BUILT_IN_GROUPS = frozenset(
+    f"{what}{may}" for what, may in product(("Cluster", "Database", "Collection"), ("ReadOnly", "ReadWrite", "Admin"))
+)
+"""Privilege groups that every server which knows such groups has, always the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +20,7 @@ class Access:
     users: tuple[UserEntry, ...]
     roles: tuple[RoleEntry, ...]
     notes: tuple[str, ...]
+    privilege_groups: tuple[PrivilegeGroupEntry, ...] = ()
 
 
 def read_access(cluster: Cluster) -> Access:
@@ -29,13 +37,12 @@ def read_access(cluster: Cluster) -> Access:
         )
     except ClusterDenied:
         return Access((), (), ("users and roles are not in this backup: the token may not see them",))
-    named = sorted(str(group["privilege_group"]) for group in groups or () if not _is_built_in(group))
-    notes = (f"privilege groups are not in this backup: {', '.join(named)}",) if named else ()
-    return Access(users, roles, notes)
-
-
-def _is_built_in(group: dict[str, object]) -> bool:
-    return str(group["privilege_group"]).startswith(("Cluster", "Database", "Collection"))
+    made = [
+        PrivilegeGroupEntry(str(group["privilege_group"]), tuple(sorted(group["privileges"])))
+        for group in groups or ()
+        if group["privilege_group"] not in BUILT_IN_GROUPS
+    ]
+    return Access(users, roles, (), tuple(sorted(made, key=lambda group: group.name)))
 
 
 def _user(cluster: Cluster, name: str) -> UserEntry:
@@ -65,18 +72,25 @@ def _role(cluster: Cluster, name: str) -> RoleEntry:
 def restore_access(cluster: Cluster, manifest: Manifest) -> tuple[dict[str, str], list[str]]:
     """The new password of each user made, and what could not be done.
 
-    Users and roles that are there stay exactly as they are: nobody gains or loses a right, or a password, by a restore.
+    Users, roles and groups that are there stay exactly as they are: nobody gains or loses a right, or a password, by a
+    restore.
     """
-    if not manifest.users and not manifest.roles:
+    if not manifest.users and not manifest.roles and not manifest.privilege_groups:
         return {}, []
     there = read_access(cluster)
     if not there.roles:
         return {}, [f"users and roles were not restored: {note}" for note in there.notes]
+    known_groups = {group.name: group for group in there.privilege_groups}
     notes: list[str] = []
+    for group in manifest.privilege_groups:  # first, because roles are granted them
+        if group.name not in known_groups:
+            notes += _make_group(cluster, group)
+        elif group != known_groups[group.name]:
+            notes.append(f"privilege group {group.name} is there with other privileges, and was not changed")
     known_roles = {role.name for role in there.roles}
     for role in manifest.roles:
         if role.name not in known_roles:
-            notes += _make_role(cluster, role)
+            notes += _make_role(cluster, role, {*BUILT_IN_GROUPS, *(group.name for group in manifest.privilege_groups)})
     known_users = {user.name for user in there.users}
     passwords: dict[str, str] = {}
     for user in manifest.users:
@@ -89,7 +103,22 @@ def restore_access(cluster: Cluster, manifest: Manifest) -> tuple[dict[str, str]
     return passwords, notes
 
 
-def _make_role(cluster: Cluster, role: RoleEntry) -> list[str]:
+def _make_group(cluster: Cluster, group: PrivilegeGroupEntry) -> list[str]:
+    def make(client: Any, timeout: float) -> bool:
+        client.create_privilege_group(group.name, timeout=timeout)
+        if group.privileges:
+            client.add_privileges_to_group(group.name, list(group.privileges), timeout=timeout)
+        return True
+
+    try:
+        if cluster.optional(f"make the privilege group {group.name}", make):
+            return []
+    except ClusterError as error:
+        return [f"privilege group {group.name} was not restored: {error}"]
+    return [f"privilege group {group.name} was not restored: this server keeps none"]
+
+
+def _make_role(cluster: Cluster, role: RoleEntry, groups: set[str]) -> list[str]:
     options = {"description": role.description} if role.description else {}
     cluster.call(
         f"create the role {role.name}",
@@ -98,19 +127,21 @@ def _make_role(cluster: Cluster, role: RoleEntry) -> list[str]:
     notes = []
     for grant in role.grants:
         try:
-            _grant(cluster, role.name, grant)
+            _grant(cluster, role.name, grant, is_group=grant.privilege in groups)
         except ClusterError as error:
             notes.append(f"role {role.name} did not get {grant.privilege} on {grant.object_name}: {error}")
     return notes
 
 
-def _grant(cluster: Cluster, role: str, grant: GrantEntry) -> None:
-    cluster.call(
-        f"grant {grant.privilege} to {role}",
-        lambda client, timeout: client.grant_privilege(
-            role, grant.object_type, grant.privilege, grant.object_name, db_name=grant.database, timeout=timeout
-        ),
-    )
+def _grant(cluster: Cluster, role: str, grant: GrantEntry, *, is_group: bool) -> None:
+    def give(client: Any, timeout: float) -> None:
+        where = {"db_name": grant.database, "timeout": timeout}
+        if is_group:  # which only the newer call knows
+            client.grant_privilege_v2(role, grant.privilege, grant.object_name, **where)
+        else:
+            client.grant_privilege(role, grant.object_type, grant.privilege, grant.object_name, **where)
+
+    cluster.call(f"grant {grant.privilege} to {role}", give)
 
 
 def _give_role(cluster: Cluster, user: str, role: str) -> None:

@@ -99,6 +99,7 @@ def take_backup(
         databases=databases,
         users=access.users,
         roles=access.roles,
+        privilege_groups=access.privilege_groups,
     )
     stop_if_asked(should_stop)
     commit(store, manifest, may_commit=may_commit)

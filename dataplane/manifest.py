@@ -12,8 +12,8 @@ from typing import Any
 from dataplane import strict_json
 from dataplane.errors import ManifestInvalid
 
-FORMAT = "backupsite/1.1"
-_FORMER_FORMAT = "backupsite/1"
+FORMAT = "backupsite/1.2"
+_FORMER_FORMATS = ("backupsite/1", "backupsite/1.1")
 
 Scalar = str | int | float | bool
 Key = int | str
@@ -127,6 +127,14 @@ class GrantEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivilegeGroupEntry:
+    """Privileges under a name that a role can be granted; none of those that every server has."""
+
+    name: str
+    privileges: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RoleEntry:
     name: str
     description: str
@@ -177,6 +185,7 @@ class Manifest:
     """Of the collections; for a backup of the whole cluster, all there are."""
     users: tuple[UserEntry, ...] = ()
     roles: tuple[RoleEntry, ...] = ()
+    privilege_groups: tuple[PrivilegeGroupEntry, ...] = ()
 
     @property
     def chunks(self) -> tuple[ChunkRef, ...]:
@@ -214,7 +223,7 @@ def from_json(data: bytes, *, source: str = "The manifest") -> Manifest:
         document: Any = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestInvalid(f"{source} is not valid JSON. Copy the backup again from another region.") from error
-    if not isinstance(document, dict) or document.get("format") not in (FORMAT, _FORMER_FORMAT):
+    if not isinstance(document, dict) or document.get("format") not in (FORMAT, *_FORMER_FORMATS):
         found = document.get("format") if isinstance(document, dict) else None
         raise ManifestInvalid(
             f"{source} has the format {str(found)[:60]!r}; this version reads {FORMAT!r}. Use a version that reads it."
@@ -228,8 +237,8 @@ def from_json(data: bytes, *, source: str = "The manifest") -> Manifest:
         )
     try:
         body = document["manifest"]
-        if document["format"] == _FORMER_FORMAT:
-            body = _upgraded(body)
+        if document["format"] != FORMAT:
+            body = _upgraded(body, document["format"])
         manifest = strict_json.decode(Manifest, body, "manifest")
         _check(manifest)
     except strict_json.Mismatch as error:
@@ -257,14 +266,21 @@ def _check(manifest: Manifest) -> None:
                 raise strict_json.Mismatch(f"{where}.chunks[{position}] must hold at least one row and one byte")
 
 
-_NEW = {"point_in_time": "", "databases": [], "users": [], "roles": []}
+_NEW: Mapping[str, Mapping[str, Any]] = {
+    "backupsite/1": {"point_in_time": "", "databases": [], "users": [], "roles": [], "privilege_groups": []},
+    "backupsite/1.1": {"privilege_groups": []},
+}
+"""Keys that each former format did not have."""
 
 
-def _upgraded(body: Any) -> Any:
-    """A manifest of the former format in today's keys; unchanged, to be refused, when it is not quite one."""
+def _upgraded(body: Any, former: str) -> Any:
+    """A manifest of a former format in today's keys; unchanged, to be refused, when it is not quite one."""
     try:
-        if body.keys() & _NEW.keys():
-            return body
+        new = _NEW[former]
+        if early := sorted(body.keys() & new.keys()):
+            raise strict_json.Mismatch(f"manifest.{early[0]} is not part of the format {former}")
+        if former != _FORMER_FORMATS[0]:
+            return {**body, **new}
         collections = [
             {
                 **entry,
@@ -282,7 +298,7 @@ def _upgraded(body: Any) -> Any:
         ]
     except (AttributeError, KeyError, TypeError):
         return body
-    return {**body, **_NEW, "collections": collections}
+    return {**body, **new, "collections": collections}
 
 
 def _digest(body: object) -> str:

@@ -19,6 +19,7 @@ ELEMENTS: dict[str, list[Any]] = {
     "BOOL": [True, False], "INT8": [-128, 127], "INT16": [-(2**15)], "INT32": [2**31 - 1], "INT64": [-(2**63), 2**62],
     "FLOAT": [0.5, -2.0], "DOUBLE": [0.1, 1e300], "VARCHAR": ["", "日本", '"'],
 }  # fmt: skip
+ONLY_LITE = {"TIMESTAMPTZ": "2025-01-01T00:00:00.000001Z", "GEOMETRY": "POINT (1 2)"}
 
 
 def every_type(vector: str, *, is_nullable: bool) -> Schema:
@@ -34,6 +35,8 @@ def every_type(vector: str, *, is_nullable: bool) -> Schema:
         )
         for name in ELEMENTS
     ]  # fmt: skip
+    if is_nullable:
+        fields += [make_field(name.lower(), name, is_nullable=True) for name in ONLY_LITE]
     fields.append(make_field("json", "JSON", is_nullable=is_nullable))
     fields.append(make_field("vector", vector, params={} if vector.startswith("SPARSE") else {"dim": 16}))
     return Schema("", True, (make_field("id"), *fields))
@@ -42,6 +45,8 @@ def every_type(vector: str, *, is_nullable: bool) -> Schema:
 def rows(vectors: list[Any], *, with_nulls: bool) -> list[dict[str, Any]]:
     full: dict[str, Any] = {name.lower(): values[0] for name, values in ELEMENTS.items()}
     full |= {f"{name.lower()}s": values for name, values in ELEMENTS.items()} | {"json": {"b": [1, 2.5], "a": {}}}
+    if with_nulls:
+        full |= {name.lower(): value for name, value in ONLY_LITE.items()}
     bare = dict.fromkeys(full) if with_nulls else {**full, **{f"{name.lower()}s": [] for name in ELEMENTS}}
     data = [{**full, "own": {"z": 1, "a": "日"}}, bare, {**full, "other": None}, bare, full]
     return [{**row, "id": 10 - number, "vector": vectors[number % 2]} for number, row in enumerate(data)]

@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from dataplane import layout
+from dataplane.manifest import FORMAT
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.faulty import flip_bit, swap, truncate
 from tests.unit.dataplane.builders import CLUSTER
@@ -176,7 +177,7 @@ def _body() -> dict[str, Any]:
 
 def _sealed(body: dict[str, Any]) -> bytes:
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    document = {"format": "backupsite/1", "sha256": hashlib.sha256(canonical.encode()).hexdigest(), "manifest": body}
+    document = {"format": FORMAT, "sha256": hashlib.sha256(canonical.encode()).hexdigest(), "manifest": body}
     return json.dumps(document, indent=1).encode()
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,12 +9,15 @@ from hypothesis import strategies as st
 
 from dataplane.errors import ManifestInvalid
 from dataplane.manifest import (
+    FORMAT,
     ChunkRef,
     CollectionEntry,
     Exclusion,
     IndexEntry,
     LineageStep,
     Manifest,
+    PrivilegeGroupEntry,
+    UserEntry,
     _digest,
     from_json,
     to_json,
@@ -75,6 +79,7 @@ manifests = st.builds(
     notes=st.lists(words, max_size=2).map(tuple),
     software=st.dictionaries(words, words, max_size=2),
     lineage=st.lists(st.builds(LineageStep, words, words), max_size=2).map(tuple),
+    privilege_groups=st.lists(st.builds(PrivilegeGroupEntry, words, st.just(("Query",))), max_size=2).map(tuple),
 )
 
 
@@ -170,9 +175,16 @@ def test_a_chunk_shared_by_two_collections_counts_once_in_bytes_and_twice_in_row
     assert (manifest.size_bytes, manifest.row_count, len(manifest.chunks)) == (6, 6, 1)
 
 
-def former(manifest: Manifest) -> dict[str, Any]:
-    """The body of `manifest` as the former format had it."""
+def before_groups(manifest: Manifest) -> dict[str, Any]:
+    """The body of `manifest` as `backupsite/1.1` had it."""
     body: dict[str, Any] = json.loads(to_json(manifest))["manifest"]
+    del body["privilege_groups"]
+    return body
+
+
+def former(manifest: Manifest) -> dict[str, Any]:
+    """The body of `manifest` as `backupsite/1` had it."""
+    body = before_groups(manifest)
     for key in ("point_in_time", "databases", "users", "roles"):
         del body[key]
     for entry in body["collections"]:
@@ -186,17 +198,29 @@ def sealed_as(format_name: str, body: dict[str, Any]) -> bytes:
     return json.dumps({"format": format_name, "sha256": _digest(body), "manifest": body}).encode()
 
 
-def test_a_manifest_of_the_former_format_can_still_be_read() -> None:
+def test_manifests_of_former_formats_can_still_be_read() -> None:
     manifest = make_manifest(make_entry([make_chunk(b"one")]))
     assert from_json(sealed_as("backupsite/1", former(manifest))) == manifest
+    manifest = replace(manifest, users=(UserEntry("ann", "", ("reader",)),), point_in_time="at noon")
+    assert from_json(sealed_as("backupsite/1.1", before_groups(manifest))) == manifest
 
 
-@pytest.mark.parametrize("key", ["users", "point_in_time"])
-def test_the_former_format_is_no_excuse_for_a_key_that_is_missing_today(key: str) -> None:
+def test_a_former_format_is_no_excuse_for_a_key_that_is_missing_today() -> None:
     manifest = make_manifest(make_entry([make_chunk(b"one")]))
     with pytest.raises(ManifestInvalid, match="users is missing"):
         from_json(sealed_as("backupsite/1.1", former(manifest) | {"point_in_time": "", "databases": [], "roles": []}))
-    body = json.loads(to_json(manifest))["manifest"]
-    del body[key]
-    with pytest.raises(ManifestInvalid, match=f"{key} is missing"):
+    with pytest.raises(ManifestInvalid, match="privilege_groups is missing"):
+        from_json(sealed_as(FORMAT, before_groups(manifest)))
+
+
+@pytest.mark.parametrize("body", [[], None, {"collections": [{}]}, {"collections": 1}])
+def test_what_a_former_format_never_was_is_refused(body: Any) -> None:
+    with pytest.raises(ManifestInvalid):
         from_json(sealed_as("backupsite/1", body))
+
+
+@pytest.mark.parametrize("format_name", ["backupsite/1", "backupsite/1.1"])
+def test_a_key_that_came_later_is_refused_in_a_former_format(format_name: str) -> None:
+    body = json.loads(to_json(make_manifest()))["manifest"]
+    with pytest.raises(ManifestInvalid, match=rf"manifest\..* is not part of the format {format_name}"):
+        from_json(sealed_as(format_name, body))
