@@ -109,6 +109,15 @@ def _save_cluster(cluster: Cluster) -> None:
         raise ClusterRefused(f"This project already has a cluster called {cluster.name}.", field="name") from clash
 
 
+def mark_dropped(cluster: Cluster) -> None:
+    """The cluster is not ours to look after any more: nobody connects to it again, so its token is forgotten.
+
+    Nothing is deleted in the cluster itself. What becomes of its backups is said by `jobs.drops.drop_cluster`.
+    """
+    cluster.dropped_at, cluster.token = timezone.now(), Secret.of("")
+    cluster.save(update_fields=["dropped_at", "token"])
+
+
 def store_for(organization_id: int, region_code: str) -> Store:
     """Where backups of `organization` go in a region; ClusterRefused when nobody has set a store up there."""
     store = Store.objects.of_organization(organization_id).filter(region=region_code).first()

@@ -1,25 +1,39 @@
 import signal
 import threading
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
+from jobs.firing import fire_due
+from jobs.retention import request_expiries
 from jobs.worker import log, sweep
 
 PERIOD_SECONDS = 2.0
+# Days are what retention is counted in; looking for what is over every few seconds would help nobody.
+EXPIRY_PERIOD_SECONDS = 30.0
 
 
 class Command(BaseCommand):
-    help = "Does what is due: gives the jobs of workers that died to the others. Any number may run."
+    help = (
+        "Does what is due: starts scheduled backups, ends copies whose retention is over, and gives the jobs of workers "
+        "that died to the others. Any number may run."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
+        looked_at = -EXPIRY_PERIOD_SECONDS
         while not stopping.wait(PERIOD_SECONDS):
             try:
                 sweep()
+                fire_due(timezone.now())
+                if time.monotonic() - looked_at >= EXPIRY_PERIOD_SECONDS:
+                    request_expiries(timezone.now())
+                    looked_at = time.monotonic()
             except DatabaseError as trouble:
                 log.warning("The database does not answer, trying again: %s", trouble)
                 close_old_connections()

@@ -1,0 +1,143 @@
+"""The end of what schedules have made: each copy expires by itself, the original and every region independently.
+
+A copy is removed when its days since it was stored are over, by a job of its own. It stays while something may read
+it, and it stays, with the reason written down, while its cluster would have no proven copy without it. What people
+made by hand never expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from backups.models import Copy
+from backups.services import clear_reason, move_copy
+from backups.states import REMOVABLE, CopyState, Origin
+from clusters.models import Cluster
+
+from .models import Job, Schedule
+from .moves import create_job
+from .states import ACTIVE, REMOVERS, JobType
+
+LAST_PROVEN = "last proven copy of this cluster"
+# A store that was away comes back; a removal that failed is asked for again after this.
+AGAIN_AFTER = timedelta(days=1)
+
+_ON_THEIR_WAY = [CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.VERIFYING]
+_MAY_STILL_HELP = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED})
+
+
+@dataclass(frozen=True)
+class EarlierEnd:
+    """A copy that would be removed earlier than it was to be."""
+
+    copy: Copy
+    before: datetime
+    after: datetime
+
+
+def request_expiries(now: datetime) -> list[Job]:
+    """Queue the removal of every copy whose time is over and that nothing holds; returns the new jobs.
+
+    Idempotent, for any number of schedulers at any time. Copies that schedules made of a cluster that was dropped go
+    with it, whatever their retention (R12).
+    """
+    jobs = []
+    for cluster_id in set(_over(now).order_by().values_list("backup__cluster", flat=True)):
+        jobs += expire_copies_of(cluster_id, now)
+    _release(now)
+    return jobs
+
+
+@transaction.atomic
+def expire_copies_of(cluster_id: int, now: datetime) -> list[Job]:
+    """`request_expiries` for one cluster."""
+    # Whoever holds this row decides next: two at once could each leave the last proven copy to the other.
+    cluster = Cluster.objects.select_for_update().get(pk=cluster_id)
+    ready = _not_in_use(_over(now).filter(backup__cluster=cluster))
+    copies = list(ready.select_related("backup__project", "backup__cluster", "region"))
+    jobs = []
+    # What was to end last stays if only one can; of several, the original.
+    for copy in sorted(copies, key=lambda copy: (_end_of(copy), copy.is_original)):
+        if cluster.dropped_at is None and _is_last_proven(copy):
+            Copy.objects.filter(pk=copy.pk).exclude(held_reason=LAST_PROVEN).update(held_reason=LAST_PROVEN)
+        else:
+            jobs.append(_expire(copy))
+    return jobs
+
+
+def earlier_ends(schedule: Schedule, *, kept_days: int, kept_days_by_region: Mapping[str, int]) -> list[EarlierEnd]:
+    """The copies of `schedule` that these retentions would remove earlier than now, the first to go first."""
+    ends = []
+    for copy in _copies_of(schedule).select_related("region", "backup"):
+        wanted = kept_days if copy.is_original else kept_days_by_region.get(copy.region_id)
+        before = copy.expires_at
+        if wanted is not None and before is not None and wanted < copy.kept_days:
+            ends.append(EarlierEnd(copy, before, copy.stored_at + timedelta(days=wanted)))
+    return sorted(ends, key=lambda end: end.after)
+
+
+def change_retention(schedule: Schedule, *, kept_days: int, kept_days_by_region: Mapping[str, int]) -> None:
+    """Keep what `schedule` has made for so long; in regions that are not named, for as long as before."""
+    copies = _copies_of(schedule)
+    copies.filter(is_original=True).update(kept_days=kept_days)
+    for code, days in kept_days_by_region.items():
+        copies.filter(is_original=False, region=code).update(kept_days=days)
+
+
+def _copies_of(schedule: Schedule) -> QuerySet[Copy]:
+    made = Job.objects.filter(schedule=schedule, type=JobType.BACKUP).values("backup")
+    return Copy.objects.filter(backup__in=made).exclude(state__in=[CopyState.DELETING, CopyState.DELETED])
+
+
+def _over(now: datetime) -> QuerySet[Copy]:
+    """Copies whose time is over and that can be removed now, or whose removal failed a day ago."""
+    of_dropped = Copy.objects.filter(origin=Origin.AUTO, deleted_at=None, backup__cluster__dropped_at__isnull=False)
+    over = Q(pk__in=Copy.objects.expired(now).values("pk")) | Q(pk__in=of_dropped.values("pk"))
+    jobs = Job.objects.filter(copy=OuterRef("pk"))
+    lately = jobs.filter(type__in=REMOVERS, finished_at__gt=now - AGAIN_AFTER)
+    removable = Q(state__in=REMOVABLE) | (Q(state=CopyState.DELETING) & ~Exists(lately))
+    return Copy.objects.filter(over & removable & ~Exists(jobs.filter(state__in=ACTIVE)))
+
+
+def _not_in_use(copies: QuerySet[Copy]) -> QuerySet[Copy]:
+    """Without those that a job of the same backup reads, or may have to: any copy may become its source."""
+    reads_any = Job.objects.filter(backup=OuterRef("backup"), state__in=ACTIVE).exclude(
+        type__in=[*REMOVERS, JobType.RESTORE, JobType.VERIFY]
+    )
+    to_be_made = Copy.objects.filter(backup=OuterRef("backup"), state__in=_ON_THEIR_WAY)
+    return copies.exclude(Exists(reads_any) | Exists(to_be_made))
+
+
+def _is_last_proven(copy: Copy) -> bool:
+    """Whether nothing proven of the cluster is left without `copy`; a damaged one may still be mended."""
+    others = Copy.objects.available().filter(backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
+    return copy.state in _MAY_STILL_HELP and not others.exists()
+
+
+def _end_of(copy: Copy) -> datetime:
+    return copy.expires_at or copy.backup.created_at
+
+
+def _expire(copy: Copy) -> Job:
+    if copy.state == CopyState.DELETING:
+        clear_reason(copy)
+    else:
+        move_copy(copy, CopyState.DELETING, reason="", held_reason="")
+    made_by = Job.objects.filter(backup=copy.backup_id, type=JobType.BACKUP).select_related("schedule").first()
+    return create_job(
+        JobType.EXPIRE,
+        copy=copy,
+        origin=Origin.AUTO,
+        created_by=None,
+        schedule=made_by.schedule if made_by else None,
+    )
+
+
+def _release(now: datetime) -> None:
+    """Take the mark from copies that are held no more: kept longer now, or no longer the last one."""
+    Copy.objects.held_past_retention().exclude(pk__in=Copy.objects.expired(now).values("pk")).update(held_reason="")

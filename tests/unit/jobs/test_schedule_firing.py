@@ -1,0 +1,194 @@
+"""Due times turned into backups: each once, in time or written down as missed."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from backups.states import Origin
+from clusters.models import Cluster
+from jobs import firing
+from jobs.firing import MOST_LISTED, fire_due
+from jobs.models import Job, Schedule, ScheduledRun
+from jobs.schedule_states import RunState
+from jobs.schedules import due_times
+from jobs.states import JobState, JobType
+from tests.builders import OREGON, VIRGINIA, make_cluster, make_job, make_project, make_schedule, make_stores
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def make_world(**changes) -> Schedule:
+    """A schedule that is due every hour, last at noon, for a cluster with stores in Oregon and Virginia."""
+    project = make_project()
+    make_stores(project.organization, OREGON, VIRGINIA)
+    values = {"cron": "0 * * * *", "next_due_at": NOON, "targets": {VIRGINIA: 3}} | changes
+    return make_schedule(make_cluster(project), **values)
+
+
+def runs_of(schedule: Schedule) -> list[tuple[datetime, str]]:
+    return list(schedule.runs.order_by("due_at").values_list("due_at", "state"))
+
+
+@pytest.mark.django_db
+def test_nothing_is_due_before_its_time():
+    make_world()
+    assert fire_due(NOON - timedelta(seconds=1)) == 0
+    assert Job.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_due_schedule_makes_the_backup_it_describes_and_is_due_again_later():
+    schedule = make_world(scope="collection", collections=[["default", "docs"]], kept_days=5)
+    assert fire_due(NOON) == 1
+    job = schedule.runs.get().job
+    assert (job.type, job.state, job.origin, job.created_by) == (JobType.BACKUP, JobState.PENDING, Origin.AUTO, None)
+    assert job.schedule == schedule
+    assert dict(job.backup.copies.values_list("region", "kept_days")) == {OREGON: 5, VIRGINIA: 3}
+    assert list(job.backup.collections.values_list("database", "name")) == [("default", "docs")]
+    schedule.refresh_from_db()
+    assert schedule.next_due_at == NOON + HOUR
+    assert fire_due(NOON) == 0
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_basic_schedule_starts_inside_its_window_and_not_after_its_end():
+    schedule = make_world()
+    Schedule.objects.update(kind="basic", cron="", days="1234567", window_start="01:00")
+    schedule.refresh_from_db()
+    first, second = due_times(schedule.rule, NOON, 2)
+    for due_at, late, state in (
+        (first, timedelta(minutes=29), RunState.STARTED),
+        (second, timedelta(hours=2), RunState.MISSED),
+    ):
+        assert due_at.hour in {1, 2}
+        Schedule.objects.update(next_due_at=due_at)
+        fire_due(due_at + late)
+        assert schedule.runs.get(due_at=due_at).state == state
+        Job.objects.update(state=JobState.SUCCESSFUL, finished_at=due_at)
+
+
+@pytest.mark.django_db
+def test_after_a_downtime_the_newest_time_runs_and_the_older_ones_are_missed():
+    schedule = make_world()
+    fire_due(NOON + 3 * HOUR + timedelta(minutes=30))
+    assert runs_of(schedule) == [(NOON + number * HOUR, RunState.MISSED) for number in range(3)] + [
+        (NOON + 3 * HOUR, RunState.STARTED)
+    ]
+    assert "The scheduler was not running until 2026-11-23 14:00 UTC" in schedule.runs.get(due_at=NOON).reason
+    schedule.refresh_from_db()
+    assert schedule.next_due_at == NOON + 4 * HOUR
+
+
+@pytest.mark.django_db
+def test_after_a_downtime_that_was_too_long_nothing_runs():
+    schedule = make_world(cron="0 12 * * *")
+    fire_due(NOON + timedelta(hours=2, seconds=1))
+    assert runs_of(schedule) == [(NOON, RunState.MISSED)]
+    assert Job.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_downtime_of_months_is_told_in_so_many_rows():
+    schedule = make_world(cron="* * * * *")
+    fire_due(NOON + timedelta(days=100))
+    states = [state for _, state in runs_of(schedule)]
+    assert states == [RunState.MISSED] * (MOST_LISTED - 1) + [RunState.STARTED]
+
+
+@pytest.mark.django_db
+def test_a_time_that_meets_the_backup_before_it_is_missed():
+    schedule = make_world()
+    fire_due(NOON)
+    running = Job.objects.get()
+    fire_due(NOON + HOUR)
+    missed = schedule.runs.get(due_at=NOON + HOUR)
+    assert missed.state == RunState.MISSED
+    assert f"The backup before it ({running.code}) had not finished" in missed.reason
+    Job.objects.update(state=JobState.SUCCESSFUL, finished_at=NOON)
+    fire_due(NOON + 2 * HOUR)
+    assert schedule.runs.get(due_at=NOON + 2 * HOUR).state == RunState.STARTED
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("origin", [Origin.MANUAL, Origin.AUTO])
+def test_r10_it_runs_although_somebody_elses_backup_runs(origin):
+    schedule = make_world()
+    make_job(type=JobType.BACKUP, cluster=schedule.cluster, origin=origin, state=JobState.IN_PROGRESS)
+    fire_due(NOON)
+    assert runs_of(schedule) == [(NOON, RunState.STARTED)]
+
+
+@pytest.mark.django_db
+def test_what_a_rule_refuses_is_missed_with_its_sentence_and_holds_up_nobody(caplog):
+    refused, abolished, fine = make_world(), make_world(), make_world()
+    Cluster.objects.filter(pk=refused.cluster_id).update(plan="serverless")
+    Schedule.objects.filter(pk=abolished.pk).update(time_zone="Mars/Olympus")
+    assert fire_due(NOON) == 2
+    assert "Serverless clusters cannot be backed up" in refused.runs.get().reason
+    assert runs_of(fine) == [(NOON, RunState.STARTED)]
+    assert runs_of(abolished) == []
+    assert f"Schedule {abolished.pk} could not be fired" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_schedule_that_is_off_is_never_due():
+    make_world(is_enabled=False, next_due_at=None)
+    assert fire_due(NOON + 1_000 * HOUR) == 0
+
+
+@pytest.mark.django_db
+def test_the_database_refuses_a_second_run_of_one_due_time():
+    schedule = make_world()
+    fire_due(NOON)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ScheduledRun.objects.create(schedule=schedule, due_at=NOON, state=RunState.MISSED, reason="Late.")
+
+
+@pytest.mark.django_db
+def test_a_due_time_that_was_run_already_is_not_run_again_whatever_the_schedule_says():
+    schedule = make_world()
+    fire_due(NOON)
+    Job.objects.update(state=JobState.SUCCESSFUL, finished_at=NOON)
+    Schedule.objects.update(next_due_at=NOON)  # as after restoring an older database
+    assert fire_due(NOON) == 1
+    assert runs_of(schedule) == [(NOON, RunState.STARTED)]
+    schedule.refresh_from_db()
+    assert schedule.next_due_at == NOON + HOUR
+
+
+def test_of_many_schedulers_at_once_one_fires(committed):
+    schedules = [make_world() for _ in range(3)]
+    ready, trouble = threading.Barrier(4), []
+
+    def look() -> None:
+        try:
+            ready.wait()
+            fire_due(NOON)
+        except Exception as error:
+            trouble.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trouble == []
+    for schedule in schedules:
+        assert runs_of(schedule) == [(NOON, RunState.STARTED)]
+    assert Job.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_due_schedules_are_found_by_the_index_of_the_enabled_ones():
+    plan = Schedule.objects.due(NOON).values_list("pk", flat=True)[: firing._AT_ONCE].explain()
+    if connection.vendor == "sqlite":
+        assert "SEARCH jobs_schedule USING INDEX schedule_due" in plan
+        assert "TEMP B-TREE" not in plan
