@@ -18,8 +18,8 @@ EXPIRY_PERIOD_SECONDS = 30.0
 
 class Command(BaseCommand):
     help = (
-        "Does what is due: starts scheduled backups, ends copies whose retention is over, and gives the jobs of workers "
-        "that died to the others. Any number may run."
+        "Does what is due: starts scheduled backups, ends copies whose retention is over, and gives the jobs of "
+        "workers that died to the others. Any number may run."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
