@@ -7,7 +7,7 @@ from pymilvus import DataType
 from pymilvus.grpc_gen import schema_pb2 as wire
 
 from dataplane.errors import UnsupportedField
-from dataplane.fields import checked_fields, guessed_width
+from dataplane.fields import SUPPORTED, checked_fields, guessed_width
 from dataplane.milvus_schema import pymilvus_schema
 from tests.unit.dataplane.builders import make_field, make_schema
 
@@ -35,6 +35,12 @@ def test_the_default_of_a_time_is_kept_as_the_text_that_servers_take(told: Any, 
 def test_an_array_of_anything_but_plain_values_is_refused(element: str) -> None:
     with pytest.raises(UnsupportedField, match=f"docs has the field field of type ARRAY of {element}"):
         checked_fields("docs", described("ARRAY", element_type=DataType[element]))
+
+
+@pytest.mark.parametrize("unknown", sorted({found.name for found in DataType} - SUPPORTED))
+def test_a_type_that_the_format_does_not_name_is_refused(unknown: str) -> None:
+    with pytest.raises(UnsupportedField, match=f"docs has the field field of type {unknown},"):
+        checked_fields("docs", described(unknown))
 
 
 def test_structures_are_refused_rather_than_left_out() -> None:

@@ -201,7 +201,10 @@ def sealed_as(format_name: str, body: dict[str, Any]) -> bytes:
 def test_manifests_of_former_formats_can_still_be_read() -> None:
     manifest = make_manifest(make_entry([make_chunk(b"one")]))
     assert from_json(sealed_as("backupsite/1", former(manifest))) == manifest
-    manifest = replace(manifest, users=(UserEntry("ann", "", ("reader",)),), point_in_time="at noon")
+
+    key = make_field("key", is_clustering_key=True, is_function_output=True)
+    entry = replace(make_entry(), schema=make_schema(key), loaded_partitions=("_default",))
+    manifest = replace(make_manifest(entry), users=(UserEntry("ann", "", ("reader",)),), point_in_time="at noon")
     assert from_json(sealed_as("backupsite/1.1", before_groups(manifest))) == manifest
 
 
