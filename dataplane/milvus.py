@@ -1,15 +1,12 @@
-"""Talking to Milvus: the only module that knows pymilvus.
+"""What one can ask of a Milvus cluster, in the manifest's words.
 
-pymilvus takes about a second to import, so it is imported at first use. Nothing of it leaves this module: its errors
-become `dataplane.errors`, its descriptions become the manifest's dataclasses (see `milvus_translation`).
+Only the modules named after Milvus know pymilvus, which takes about a second to import and is imported at first use.
+Nothing of it leaves them but messages on their way in or out: its errors become `dataplane.errors`.
 """
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from dataplane.cluster_types import DEFAULT_DATABASE as DEFAULT_DATABASE
 from dataplane.cluster_types import ClusterEndpoint as ClusterEndpoint
@@ -18,20 +15,22 @@ from dataplane.cluster_types import CollectionRef as CollectionRef
 from dataplane.cluster_types import Description as Description
 from dataplane.cluster_types import SearchHit as SearchHit
 from dataplane.cluster_types import ServerInfo as ServerInfo
+from dataplane.errors import ClusterDenied
 from dataplane.fields import checked_fields, checked_functions, guessed_width, is_vector
 from dataplane.manifest import IndexEntry, Key, Schema
+from dataplane.milvus_connection import Connection
 from dataplane.milvus_schema import forget_schemas, pymilvus_schema
-from dataplane.milvus_translation import REACH, checked_address, explained, index_entry, literal, plain_value
-from dataplane.milvus_wire import wire_columns
+from dataplane.milvus_translation import index_entry, literal, plain_value
+from dataplane.milvus_wire import PackedVectors, insert_request, send_insert, server_time, wire_columns
 
-T = TypeVar("T")
 DEFAULT_PARTITION = "_default"
 FLUSHES_AT_ONCE = 8
 DATA_TIMEOUT_SECONDS = 120.0
 """For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
 
 
-_ALL_FIELDS: dict[str, Any] = {"output_fields": ["*"], "consistency_level": "Strong"}
+_ALL_FIELDS: dict[str, Any] = {"output_fields": ["*"]}
+_STRONG: dict[str, Any] = {"consistency_level": "Strong"}
 
 
 def check_connection(endpoint: ClusterEndpoint) -> ServerInfo:
@@ -63,63 +62,10 @@ def drop_collection(endpoint: ClusterEndpoint, ref: CollectionRef) -> None:
         cluster.drop(ref)
 
 
-class Cluster:
-    """An open connection, with one client per database. Use as a context manager; not for several threads at once."""
-
-    def __init__(self, endpoint: ClusterEndpoint) -> None:
-        self.endpoint = endpoint
-        self.address = checked_address(endpoint.uri)
-        self._clients: dict[str, Any] = {}
-        self._info: ServerInfo | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._client(DEFAULT_DATABASE)
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        while self._clients:
-            self._clients.popitem()[1].close()
+class Cluster(Connection):
+    """A cluster's databases, collections and rows. Use as a context manager; not for several threads at once."""
 
     # What is there
-
-    def server_info(self) -> ServerInfo:
-        with self._translated("tell its version"):
-            version = str(self._client(DEFAULT_DATABASE).get_server_version(timeout=self.endpoint.timeout_seconds))
-        name, _, number = version.rpartition("-")
-        return ServerInfo(version=number if name == "milvus_lite" else version, is_lite=name == "milvus_lite")
-
-    @property
-    def info(self) -> ServerInfo:
-        """As `server_info`, asked once."""
-        if self._info is None:
-            self._info = self.server_info()
-        return self._info
-
-    def call(self, what: str, function: Callable[[Any, float], T]) -> T:
-        """What `function(client, timeout_seconds)` returns; `what` it is for goes into the error."""
-        with self._translated(what):
-            return function(self._client(DEFAULT_DATABASE), self.endpoint.timeout_seconds)
-
-    def optional(self, what: str, function: Callable[[Any, float], T]) -> T | None:
-        """As `call`, but None when this server knows no such call."""
-        import grpc
-
-        with self._translated(what):
-            try:
-                return function(self._client(DEFAULT_DATABASE), self.endpoint.timeout_seconds)
-            except grpc.RpcError as error:
-                if isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                    return None
-                raise
 
     def databases(self) -> list[str]:
         with self._translated("list its databases"):
@@ -247,6 +193,12 @@ class Cluster:
             )
         return int(answer[0]["count(*)"])
 
+    def flushed_count(self, ref: CollectionRef) -> int:
+        """Rows in the server's files, deleted ones included; after a flush, and no write since, all rows."""
+        with self._translated(f"count the rows of {ref}", ref):
+            told = self._client(ref.database).get_collection_stats(ref.name, timeout=self.endpoint.timeout_seconds)
+        return int(told["row_count"])
+
     def page(
         self, ref: CollectionRef, *, key_field: str, after: Key | None, partition: str, limit: int
     ) -> list[dict[str, Any]]:
@@ -258,6 +210,7 @@ class Cluster:
                 partition_names=[partition] if partition else None,
                 timeout=DATA_TIMEOUT_SECONDS,
                 **_ALL_FIELDS,
+                **_STRONG,
                 limit=limit,
                 # Without the mark Milvus Lite returns rows as they were inserted, and pages skip some. With it a server
                 # would read with less than strong consistency; the server of the old version keeps order without.
@@ -276,13 +229,33 @@ class Cluster:
                 partition_names=[partition] if partition else None,
                 timeout=DATA_TIMEOUT_SECONDS,
                 **_ALL_FIELDS,
+                **_STRONG,
             )
             return [{name: plain_value(value) for name, value in row.items()} for row in answer]
 
+    def moment(self) -> int | None:
+        """The server's own time now, for `columns`; None when this server, or this pymilvus, does not tell it."""
+        try:
+            return self.optional("tell the time", server_time) or None
+        except (AttributeError, TypeError, ClusterDenied):
+            return None
+
     def columns(
-        self, ref: CollectionRef, *, key_field: str, after: Key | None, partition: str, limit: int
+        self,
+        ref: CollectionRef,
+        *,
+        key_field: str,
+        after: Key | None,
+        partition: str,
+        limit: int,
+        moment: int | None = None,
     ) -> Sequence[Any]:
-        """As `page`, as the columns (`FieldData`) of the wire format; empty when there are no rows."""
+        """As `page`, as the columns (`FieldData`) of the wire format; empty when there are no rows.
+
+        With a `moment` the answer shows everything written before it, and perhaps some of what came later. Without, it
+        shows everything written before the call, for which a server waits about a tenth of a second every time.
+        """
+        since = _STRONG if moment is None else {"consistency_level": "Customized", "guarantee_timestamp": moment}
         with self._translated(f"read {ref}", ref):
             return wire_columns(
                 self._client(ref.database),
@@ -290,7 +263,7 @@ class Cluster:
                 _greater(key_field, after),
                 [partition] if partition else None,
                 timeout=DATA_TIMEOUT_SECONDS,
-                options={**_ALL_FIELDS, "limit": limit},
+                options={**_ALL_FIELDS, **since, "limit": limit},
             )
 
     def search(self, ref: CollectionRef, *, vector_field: str, vector: list[float], limit: int) -> list[SearchHit]:
@@ -379,6 +352,18 @@ class Cluster:
             )
         return int(answer["insert_count"])
 
+    def packed(self, ref: CollectionRef, rows: list[dict[str, Any]], vectors: PackedVectors, *, partition: str) -> Any:
+        """The message that inserts `rows`, whose float vectors are in `vectors`; for `send` of the same collection."""
+        with self._translated(f"write to {ref}", ref):
+            return insert_request(
+                self._client(ref.database), ref.name, rows, vectors, partition, timeout=DATA_TIMEOUT_SECONDS
+            )
+
+    def send(self, ref: CollectionRef, packed: Any) -> int:
+        """As `insert`, of what `packed` has made."""
+        with self._translated(f"write to {ref}", ref):
+            return send_insert(self._client(ref.database), packed, timeout=DATA_TIMEOUT_SECONDS)
+
     def rename(self, ref: CollectionRef, name: str) -> None:
         with self._translated(f"rename {ref} to {name}", ref):
             self._client(ref.database).rename_collection(ref.name, name, timeout=DATA_TIMEOUT_SECONDS)
@@ -410,39 +395,6 @@ class Cluster:
     def drop_alias(self, database: str, alias: str) -> None:
         with self._translated(f"drop the alias {alias}"):
             self._client(database).drop_alias(alias, timeout=self.endpoint.timeout_seconds)
-
-    def _client(self, database: str) -> Any:
-        if database not in self._clients:
-            from pymilvus import MilvusClient
-
-            # pymilvus logs every refused call with a traceback; our callers get the error instead.
-            logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-            with self._translated(REACH):
-                self._clients[database] = MilvusClient(
-                    self.endpoint.uri,
-                    token=self.endpoint.token,
-                    db_name=database,
-                    timeout=self.endpoint.timeout_seconds,
-                    dedicated=True,
-                )
-        return self._clients[database]
-
-    @contextmanager
-    def _translated(self, what: str, ref: CollectionRef | None = None) -> Iterator[None]:
-        import grpc
-        from pymilvus.exceptions import MilvusException
-
-        try:
-            yield
-        except (MilvusException, grpc.RpcError, grpc.FutureTimeoutError, ValueError, OSError) as error:
-            raise explained(
-                error,
-                address=self.address,
-                what=what,
-                collection=str(ref or ""),
-                timeout_seconds=self.endpoint.timeout_seconds,
-                token=self.endpoint.token,
-            ) from error
 
 
 def _greater(key_field: str, after: Key | None) -> str:

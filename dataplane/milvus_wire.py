@@ -1,11 +1,14 @@
-"""The one place that reaches below pymilvus' own interface: a query whose answer stays in columns.
+"""The one place that reaches below pymilvus' own interface: a query whose answer stays in columns, and its reverse.
 
 pymilvus makes a Python object of every number. What is used here may change with any of its versions, so callers
 compare the first rows with what its own interface says, and fall back to that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+PackedVectors = Mapping[str, tuple[int, bytes]]
+"""By field: the dimension, and the little-endian float32 numbers of all vectors that are there, one after another."""
 
 
 def wire_columns(
@@ -37,3 +40,57 @@ def wire_columns(
     check_status(answer.status)
     columns: Sequence[Any] = answer.fields_data
     return columns
+
+
+def server_time(client: Any, timeout: float) -> int:
+    """The server's hybrid timestamp now; 0 from Milvus Lite, which has none."""
+    return int(client._get_connection().alloc_timestamp(timeout=timeout, context=client._generate_call_context()))
+
+
+def insert_request(
+    client: Any,
+    collection: str,
+    rows: list[dict[str, Any]],
+    vectors: PackedVectors,
+    partition: str,
+    *,
+    timeout: float,
+) -> Any:
+    """An `InsertRequest` of `rows` that pymilvus has made itself, but for the fields in `vectors`.
+
+    In the place of such a vector a row has an empty list, or None where it has no vector.
+    """
+    handler, context = client._get_connection(), client._generate_call_context()
+    request = handler._prepare_row_insert_request(collection, rows, partition, None, timeout, context=context)
+    for message in request.fields_data:
+        if message.field_name in vectors:
+            message.vectors.dim, numbers = vectors[message.field_name]
+            if numbers:
+                message.vectors.float_vector.MergeFromString(_tagged(numbers))
+    return request
+
+
+def send_insert(client: Any, request: Any, *, timeout: float) -> int:
+    """How many rows the server says it took. Tried again, as pymilvus does with its own, while the server is busy."""
+    from pymilvus.client.utils import check_status
+    from pymilvus.decorators import retry_on_rpc_failure
+
+    metadata = client._generate_call_context().to_grpc_metadata()
+
+    def send(handler: Any, *, timeout: float) -> int:
+        answer = handler._stub.Insert(request, timeout=timeout, metadata=metadata)
+        check_status(answer.status)
+        return int(answer.insert_cnt)
+
+    repeated: Callable[..., int] = retry_on_rpc_failure()(send)
+    return repeated(client._get_connection(), timeout=timeout)
+
+
+def _tagged(packed: bytes) -> bytes:
+    """`packed` as a message whose first field it is: one tag, the length seven bits at a time, then the numbers."""
+    head, length = bytearray(b"\x0a"), len(packed)
+    while length >= 0x80:
+        head.append(length & 0x7F | 0x80)
+        length >>= 7
+    head.append(length)
+    return bytes(head) + packed

@@ -18,12 +18,16 @@ PROBE_ROWS = 64
 
 
 class PageReader:
-    """Reads columns where the server sends them as we understand them, and rows, slower, where it does not."""
+    """Reads columns where the server sends them as we understand them, and rows, slower, where it does not.
+
+    Every page shows at least what was there when the reader was made.
+    """
 
     def __init__(self, cluster: Cluster, ref: CollectionRef, schema: Schema) -> None:
         self.cluster, self.ref, self.schema = cluster, ref, schema
         self.limit = min(MAX_PAGE_ROWS, max(MIN_PAGE_ROWS, PAGE_BYTES // chunks.estimated_row_bytes(schema)))
         self._is_columnar: bool | None = None
+        self._moment = cluster.moment()
 
     def read(self, after: Key | None, partition: str) -> pa.Table:
         """Up to `limit` rows whose key is greater than `after`, proven to be in key order."""
@@ -41,7 +45,9 @@ class PageReader:
     def columns(self, after: Key | None, partition: str, limit: int) -> pa.Table:
         """As `rows`, faster; ClusterError when the answer is in another form than the one known here."""
         key_field = self.schema.primary.name
-        found = self.cluster.columns(self.ref, key_field=key_field, after=after, partition=partition, limit=limit)
+        found = self.cluster.columns(
+            self.ref, key_field=key_field, after=after, partition=partition, limit=limit, moment=self._moment
+        )
         if not found:
             return chunks.arrow_schema(self.schema).empty_table()
         try:

@@ -15,14 +15,13 @@ from dataplane.exclusions import without_excluded
 from dataplane.fidelity import fitted, index_differences, schema_differences, setting_differences
 from dataplane.fields import is_vector
 from dataplane.loading import readable
-from dataplane.manifest import ChunkRef, CollectionEntry, Manifest
-from dataplane.milvus import DEFAULT_PARTITION, Cluster, ClusterEndpoint, CollectionRef
+from dataplane.manifest import CollectionEntry, Manifest
+from dataplane.milvus import DEFAULT_PARTITION, Cluster, ClusterEndpoint, CollectionRef, Description
 from dataplane.progress import Progress, stop_if_asked
 from dataplane.shards import lowered_shards
 from dataplane.stores.base import ObjectStore
+from dataplane.writer import BatchWriter, one_ahead
 
-BATCH_BYTES = 8 * 1024 * 1024
-MAX_BATCH_ROWS = 5000
 MAX_NAME_LENGTH = 255
 
 
@@ -210,18 +209,17 @@ def _restore_collection(
         for partition in entry.partitions:
             if partition != DEFAULT_PARTITION:
                 cluster.create_partition(staging, partition)
-    for chunk in entry.chunks:
-        for batch in _batches(plan, store, entry, chunk):
-            stop_if_asked(meter.should_stop)
-            cluster.insert(staging, batch, partition=chunk.partition)
-        meter.add(chunk.size_bytes)
+    writer = BatchWriter(cluster, staging, entry.schema)
+    for packed, finished_bytes in one_ahead(_packed(plan, store, entry, writer)):
+        stop_if_asked(meter.should_stop)
+        writer.send(packed)
+        meter.add(finished_bytes)
     cluster.flush(staging)
     for index in entry.indexes:
         cluster.create_index(staging, index)
     made = cluster.describe(staging)
     notes += index_differences(target.name, entry.indexes, made.indexes)
-    with readable(cluster, staging, made, stays_loaded=True):
-        counted = cluster.count(staging)
+    counted = _counted(cluster, plan, entry, staging, made)
     if counted != entry.row_count:
         raise RowsLost(
             f"After restoring {target}, the cluster counts {counted} rows instead of {entry.row_count}. "
@@ -233,21 +231,41 @@ def _restore_collection(
     return notes + _restore_aliases(cluster, entry, target)
 
 
-def _batches(
-    plan: RestorePlan, store: ObjectStore, entry: CollectionEntry, chunk: ChunkRef
-) -> Iterator[list[dict[str, Any]]]:
-    """The rows of one chunk; not a byte of it is parsed before its digest was compared."""
-    key = layout.chunk_key(plan.cluster_id, chunk.sha256)
-    try:
-        data = store.read_bytes(key)
-    except ObjectMissing as error:
-        raise _damaged(store, plan, key, "is missing") from error
-    if hashlib.sha256(data).hexdigest() != chunk.sha256:
-        raise _damaged(store, plan, key, "does not match its SHA-256")
-    table = chunks.from_parquet(data, entry.schema, source=key)
-    size = max(1, min(MAX_BATCH_ROWS, BATCH_BYTES // chunks.estimated_row_bytes(entry.schema)))
-    for start in range(0, table.num_rows, size):
-        yield chunks.to_rows(table.slice(start, size), entry.schema)
+def _counted(
+    cluster: Cluster, plan: RestorePlan, entry: CollectionEntry, staging: CollectionRef, made: Description
+) -> int:
+    """Rows the server has. What will not be loaded may not fit into its memory, so there its files are counted."""
+    stays_released = not (plan.load and entry.is_loaded)
+    if stays_released and not cluster.info.is_lite:
+        flushed = cluster.flushed_count(staging)
+        if flushed == entry.row_count:
+            return flushed
+    with readable(cluster, staging, made, stays_loaded=True):
+        return cluster.count(staging)
+
+
+def _packed(
+    plan: RestorePlan, store: ObjectStore, entry: CollectionEntry, writer: BatchWriter
+) -> Iterator[tuple[Any, int]]:
+    """What `writer` sends, and with the last batch of a chunk the stored bytes that are then done."""
+    for chunk, table in zip(entry.chunks, one_ahead(_tables(plan, store, entry)), strict=True):
+        for start in range(0, table.num_rows, writer.batch_rows):
+            batch = table.slice(start, writer.batch_rows)
+            is_last = start + batch.num_rows == table.num_rows
+            yield writer.pack(batch, chunk.partition), chunk.size_bytes if is_last else 0
+
+
+def _tables(plan: RestorePlan, store: ObjectStore, entry: CollectionEntry) -> Iterator[Any]:
+    """The rows of each chunk; not a byte of it is parsed before its digest was compared."""
+    for chunk in entry.chunks:
+        key = layout.chunk_key(plan.cluster_id, chunk.sha256)
+        try:
+            data = store.read_bytes(key)
+        except ObjectMissing as error:
+            raise _damaged(store, plan, key, "is missing") from error
+        if hashlib.sha256(data).hexdigest() != chunk.sha256:
+            raise _damaged(store, plan, key, "does not match its SHA-256")
+        yield chunks.from_parquet(data, entry.schema, source=key)
 
 
 def _damaged(store: ObjectStore, plan: RestorePlan, key: str, what: str) -> BackupDamaged:

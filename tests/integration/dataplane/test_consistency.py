@@ -42,6 +42,11 @@ def vectors(*keys: int) -> list[dict[str, Any]]:
     return [{"id": key, "vector": [1.0, 2.0]} for key in keys]
 
 
+def wait_until_seen(client: Any) -> None:
+    """A server shows a page as of the scan's beginning or later, as it likes; after this, with all that was written."""
+    client.query("busy", output_fields=["count(*)"], consistency_level="Strong")
+
+
 def stored_keys(report: BackupReport, store: MemoryStore) -> list[int]:
     (entry,) = report.manifest.collections
     return [
@@ -90,6 +95,7 @@ def test_rows_that_change_during_the_scan_are_noted_and_those_that_do_not_are_th
     def change() -> None:
         client.insert("busy", vectors(*new_before, *new_ahead))
         client.delete("busy", ids=[*gone_before, *gone_ahead])
+        wait_until_seen(client)
 
     store = MemoryStore()
     report = back_up(endpoint, store, should_stop=AtPage(2, change))
@@ -112,6 +118,7 @@ def test_a_scan_that_no_change_of_the_count_explains_is_an_error_and_leaves_no_m
         """One row moves from where the scan has not been to where it has, so it is missed and the count stays."""
         client.delete("busy", ids=[last])
         client.insert("busy", vectors(1))
+        wait_until_seen(client)
 
     store = MemoryStore()
     with pytest.raises(RowsLost, match=f"returned {ROWS - 1} rows where the cluster counted {ROWS} before and {ROWS}"):
