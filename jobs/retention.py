@@ -75,9 +75,10 @@ def earlier_ends(schedule: Schedule, *, kept_days: int, kept_days_by_region: Map
     ends = []
     for copy in _copies_of(schedule).select_related("region", "backup"):
         wanted = kept_days if copy.is_original else kept_days_by_region.get(copy.region_id)
-        before = copy.expires_at
-        if wanted is not None and before is not None and wanted < copy.kept_days:
-            ends.append(EarlierEnd(copy, before, copy.stored_at + timedelta(days=wanted)))
+        if wanted is None or copy.kept_days is None or copy.stored_at is None or wanted >= copy.kept_days:
+            continue
+        before, after = (copy.stored_at + timedelta(days=days) for days in (copy.kept_days, wanted))
+        ends.append(EarlierEnd(copy, before, after))
     return sorted(ends, key=lambda end: end.after)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -23,11 +24,11 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def make_world(**changes) -> Schedule:
+def make_world(**changes: Any) -> Schedule:
     """A schedule that is due every hour, last at noon, for a cluster with stores in Oregon and Virginia."""
     project = make_project()
     make_stores(project.organization, OREGON, VIRGINIA)
-    values = {"cron": "0 * * * *", "next_due_at": NOON, "targets": {VIRGINIA: 3}} | changes
+    values: dict[str, Any] = {"cron": "0 * * * *", "next_due_at": NOON, "targets": {VIRGINIA: 3}} | changes
     return make_schedule(make_cluster(project), **values)
 
 
@@ -46,7 +47,7 @@ def test_nothing_is_due_before_its_time():
 def test_a_due_schedule_makes_the_backup_it_describes_and_is_due_again_later():
     schedule = make_world(scope="collection", collections=[["default", "docs"]], kept_days=5)
     assert fire_due(NOON) == 1
-    job = schedule.runs.get().job
+    job = Job.objects.get(run__schedule=schedule)
     assert (job.type, job.state, job.origin, job.created_by) == (JobType.BACKUP, JobState.PENDING, Origin.AUTO, None)
     assert job.schedule == schedule
     assert dict(job.backup.copies.values_list("region", "kept_days")) == {OREGON: 5, VIRGINIA: 3}
