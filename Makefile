@@ -4,7 +4,11 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check unit integration browser screenshots clean
+# What is told again on PostgreSQL, by a server of the tests' own.
+ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts \
+	tests/integration/jobs/test_lost_workers.py::test_a_worker_killed_in_the_middle_of_a_copy_is_followed_by_another
+
+.PHONY: run test check unit integration postgres browser screenshots clean
 
 run: $(VENV)/.runtime
 	@PORT=$(PORT) exec $(BIN)/python -m backupsite.up
@@ -12,6 +16,7 @@ run: $(VENV)/.runtime
 test: $(VENV)/.development
 	@$(BIN)/python -m tests.parts
 	$(BIN)/python -m pytest tests/unit tests/integration -q -n 4 --dist loadscope
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest $(ON_POSTGRES) -q -n 2 --dist loadscope
 	$(BIN)/python -m pytest tests/browser -q
 
 unit: $(VENV)/.development
@@ -19,6 +24,9 @@ unit: $(VENV)/.development
 
 integration: $(VENV)/.development
 	$(BIN)/python -m pytest tests/integration -q
+
+postgres: $(VENV)/.development
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest $(ON_POSTGRES) -q -n 2 --dist loadscope
 
 browser: $(VENV)/.development
 	$(BIN)/python -m pytest tests/browser -q

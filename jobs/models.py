@@ -109,9 +109,7 @@ class Job(models.Model):
                 condition=Q(lease_until__isnull=False),
                 name="job_held_by_place",
             ),
-            models.Index(
-                fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"
-            ),
+            models.Index(fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"),
             models.Index(fields=["backup"], condition=Q(lease_until__isnull=False), name="job_held_by_backup"),
             models.Index(fields=["project", "-created_at"]),
         ]

@@ -21,6 +21,9 @@ from .errors import IllegalMove, StaleJob
 from .models import Job, JobEvent, Schedule
 from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
 
+# How often a claim looks again, some milliseconds each, while others decide about the same clusters.
+_CLAIM_TRIES = 30
+
 
 @transaction.atomic
 def create_job(
@@ -87,11 +90,11 @@ def move_job(job: Job, to: JobState, *, note: str = "", by: User | None = None, 
 def claim_job(worker: str, *, code: str | None = None, regions: Sequence[str] = ()) -> Job | None:
     """Take the most urgent pending job for `worker`, or None if there is none that may run now.
 
-    With `code` only that very job, with `regions` only jobs of these.
-    Losing a race means looking again. The fence grows with every claim; the attempt is counted here, so that a worker
-    which dies before its first word has used one up.
+    With `code` only that very job, with `regions` only jobs of these. Losing a race means looking again. The fence
+    grows with every claim; the attempt is counted here, so that a worker which dies before its first word has used one
+    up.
     """
-    while True:
+    for _ in range(_CLAIM_TRIES):
         with transaction.atomic():
             wanted = Job.objects.claimable(timezone.now()).in_regions(regions)
             if code is not None:
@@ -123,20 +126,24 @@ def claim_job(worker: str, *, code: str | None = None, regions: Sequence[str] = 
             except StaleJob:
                 continue
             return job
+    return None
 
 
 def _is_free_to_run(job: Job) -> bool:
     """Whether no barrier holds `job` back, now that nobody else can take a job for its cluster or its region.
 
     SQLite has one writer at a time, and it is us. Elsewhere two workers may find room for one more at the same moment:
-    each locks the cluster, then the region (always in this order), and looks again.
+    each locks the cluster, then the region (always in this order), and looks again. We hold a lock on the job already,
+    so we do not wait for a cluster that somebody is deciding about: that one may be waiting for the job.
     """
     if not connection.features.has_select_for_update:
         return True
     # `no_key`: rows that merely point to these, such as a new job, may be written meanwhile.
     # A restore reads a backup that may belong to another cluster than the one it writes to.
     places = {job.cluster_id, job.backup.cluster_id}
-    list(Cluster.objects.select_for_update(no_key=True).filter(pk__in=places).order_by("pk").values_list("pk"))
+    ours = Cluster.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=places)
+    if len(ours) < len(places):
+        return False
     Region.objects.select_for_update(no_key=True).get(pk=job.target_region_id)
     return Job.objects.claimable(timezone.now()).filter(pk=job.pk).exists()
 

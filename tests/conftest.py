@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,29 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from tests.builders import People, make_people
+
+PARAMETERS_ON_A_SERVER = 3
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a server (see tests/postgres.py) only what SQLite has not said before: tests that use the database, and of one
+    with many parameters the first few.
+    """
+    if connection.vendor == "sqlite":
+        return
+    told, chosen = Counter[str](), []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        told[test] += 1
+        if _uses_rows(item) and told[test] <= PARAMETERS_ON_A_SERVER:
+            chosen.append(item)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def _uses_rows(item: pytest.Item) -> bool:
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    return item.get_closest_marker("django_db") is not None or not {"db", "transactional_db"}.isdisjoint(fixtures)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.postgres import HOW_TO_GET_POSTGRESQL, find_postgresql
+from tests.redis_server import HOW_TO_GET_REDIS, find_redis
+
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW_TO_GET_CHROMIUM = (
     "sudo apt-get install chromium (or, without root: .venv/bin/python -m playwright install chromium), "
@@ -75,6 +78,14 @@ def main() -> int:
         "Milvus Lite": importlib.util.find_spec("milvus_lite") is not None,
         "rclone, for a real S3 server": _has_rclone(),
     }
+    servers = {
+        "PostgreSQL": (find_postgresql(), HOW_TO_GET_POSTGRESQL),
+        "Redis": (find_redis(), HOW_TO_GET_REDIS),
+    }
+    for name, (path, how) in servers.items():
+        print(f"{name}: {path or f'MISSING. Do this: {how}'}")
+        if path is None:
+            missing.append(name)
     for name, is_found in own.items():
         print(f"{name}: {'found' if is_found else 'MISSING; delete .venv and run make test again'}")
         if not is_found:
