@@ -85,8 +85,8 @@ Of what moment
 Noted
 {noted}
 
-The script restores databases, collections, partitions, rows and indexes. Users and roles, aliases, consistency
-levels and shard counts are in the manifest, to be set by hand.
+The script restores databases, collections, partitions, rows and indexes. Users, roles, privilege groups, aliases,
+consistency levels and shard counts are in the manifest, to be set by hand.
 
 What lies where
   clusters/{cluster}/backups/{backup}/manifest.json   schemas, indexes, and the chunks of each collection
