@@ -8,7 +8,7 @@ from accounts.models import Project, User
 from clusters.models import Cluster, Region, Store
 
 from .querysets import BackupQuerySet, CopyQuerySet
-from .states import MAY_BE_MADE_AGAIN, UNSETTLED, BackupState, CopyState, Origin, Scope
+from .states import MAY_BE_CHECKED, MAY_BE_MADE_AGAIN, UNSETTLED, BackupState, CopyState, Origin, Scope
 
 
 class Backup(models.Model):
@@ -82,7 +82,7 @@ class Copy(models.Model):
     state = models.CharField(max_length=12, choices=CopyState.choices, default=CopyState.PLANNED)
     reason = models.CharField(max_length=1000, blank=True, help_text="Why it failed or was canceled, in one sentence.")
     size_bytes = models.BigIntegerField(null=True, blank=True)
-    # Where the bytes came from: not always the original, which may be damaged. Empty for the original.
+    # Where the bytes came from: not always the original, which may be damaged. Empty for an original never repaired.
     source_region = models.ForeignKey(Region, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     sent_bytes = models.BigIntegerField(default=0, help_text="Bytes that really travelled between regions.")
     skipped_bytes = models.BigIntegerField(default=0, help_text="Bytes the region already held.")
@@ -147,6 +147,20 @@ class Copy(models.Model):
     def is_on_its_way(self) -> bool:
         """Will change without anybody's help; a removal that failed waits to be asked for again."""
         return self.state in UNSETTLED and not (self.state == CopyState.DELETING and self.reason)
+
+    @property
+    def may_be_checked(self) -> bool:
+        return self.state in MAY_BE_CHECKED
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes that did not have to travel because the region held them before this copy was begun.
+
+        What an earlier attempt at this very copy had sent was there too, but was sent and paid for.
+        """
+        if self.is_original or self.size_bytes is None:
+            return 0
+        return max(0, min(self.skipped_bytes, self.size_bytes - self.sent_bytes))
 
     @property
     def may_be_made_again(self) -> bool:

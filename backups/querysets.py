@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Case, Exists, OuterRef, Prefetch, Q, When
 
 from accounts.access import projects_with
 from accounts.models import User
 from accounts.privileges import Privilege
 
-from .states import BackupState, CopyState
+from .states import MAY_BE_CHECKED, BackupState, CopyState
 
 if TYPE_CHECKING:
     from backups.models import Copy
@@ -78,6 +78,21 @@ class CopyQuerySet(models.QuerySet[Any]):
     def held_past_retention(self) -> CopyQuerySet:
         """Copies that stay although their days are over, with the reason written down."""
         return self.exclude(held_reason="").filter(state__in=[CopyState.AVAILABLE, CopyState.DAMAGED])
+
+    def damaged_beside(self, copy: Copy) -> CopyQuerySet:
+        """Damaged copies in the same store and of the same cluster as `copy`: they may share what was mended in it."""
+        beside = self.filter(store=copy.store_id, backup__cluster=copy.backup.cluster_id, state=CopyState.DAMAGED)
+        return beside.exclude(pk=copy.pk)
+
+    def may_repair(self, copy: Copy) -> CopyQuerySet:
+        """Copies from whose stores `copy` may be repaired, the likeliest first: any that hold chunks of its cluster.
+
+        A damaged one may still hold just the chunk that is wanted: what it gives is proven by its digest.
+        """
+        elsewhere = self.filter(backup__cluster=copy.backup.cluster_id, state__in=MAY_BE_CHECKED)
+        is_of_it = Case(When(backup=copy.backup_id, then=0), default=1)
+        is_damaged = Case(When(state=CopyState.DAMAGED, then=1), default=0)
+        return elsewhere.exclude(store=copy.store_id).order_by(is_of_it, is_damaged, "-is_original", "-pk")
 
     def missing_or_damaged(self) -> CopyQuerySet:
         """Copies of available backups that failed or are damaged now; a failed backup has none worth naming."""

@@ -19,7 +19,7 @@ from clusters.services import region_facts, stores_for
 from .codes import backup_code
 from .errors import BackupRefused, StaleBackup
 from .models import Backup, BackupCollection, Copy
-from .states import BACKUP_MOVES, COPY_MOVES, BackupState, CopyState, Origin, Scope, is_allowed
+from .states import BACKUP_MOVES, COPY_MOVES, MAY_BE_CHECKED, BackupState, CopyState, Origin, Scope, is_allowed
 
 if TYPE_CHECKING:
     from dataplane.manifest import Manifest
@@ -157,16 +157,40 @@ def record_contents(backup: Backup, manifest: Manifest) -> None:
 @transaction.atomic
 def complete_copy(copy: Copy, *, size_bytes: int) -> None:
     """The bytes lie in the region and every one of them was read back: the copy may be relied on (R15)."""
-    move_copy(copy, CopyState.AVAILABLE, size_bytes=size_bytes, verified_at=timezone.now(), reason="")
+    move_copy(copy, CopyState.AVAILABLE, size_bytes=size_bytes, verified_at=timezone.now(), reason="", damaged_at=None)
+
+
+@transaction.atomic
+def record_soundness(copy: Copy) -> None:
+    """Every byte of an available or damaged copy was read and found sound since `copy` was read from the catalogue.
+
+    Raises StaleBackup, and changes nothing, if somebody met damage in it meanwhile, perhaps where it was read already.
+    """
+    now = Copy.objects.select_for_update().get(pk=copy.pk)
+    if (now.state, now.damaged_at) != (copy.state, copy.damaged_at) or now.state not in MAY_BE_CHECKED:
+        raise StaleBackup(f"{copy}: {now.get_state_display()}")
+    if now.state == CopyState.DAMAGED:
+        move_copy(now, CopyState.AVAILABLE, reason="", damaged_at=None)
+    Copy.objects.filter(pk=copy.pk).update(verified_at=timezone.now())
 
 
 @transaction.atomic
 def record_damage(copy: Copy, *, reason: str) -> None:
-    """What was thought available gave back wrong bytes: nobody shall rely on it until it was made again."""
+    """What was thought available gave back wrong bytes: nobody shall rely on it until all of it was proven again.
+
+    Of a copy that is damaged already the newest finding is kept. One being made again or deleted stays as it is.
+    """
     copy.refresh_from_db()
-    # Several readers may find the same damage; one that is already marked or being deleted needs no mark.
+    found = {"reason": reason[:1000], "damaged_at": timezone.now()}
     if copy.state == CopyState.AVAILABLE:
-        move_copy(copy, CopyState.DAMAGED, reason=reason[:1000])
+        move_copy(copy, CopyState.DAMAGED, **found)
+    elif copy.state == CopyState.DAMAGED:
+        Copy.objects.filter(pk=copy.pk, state=CopyState.DAMAGED).update(**found)
+
+
+def record_failed_repair(copy: Copy, *, reason: str) -> None:
+    """The copy stays damaged; the reason says what to mend."""
+    Copy.objects.filter(pk=copy.pk, state=CopyState.DAMAGED).update(reason=reason[:1000])
 
 
 @transaction.atomic

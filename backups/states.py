@@ -46,12 +46,15 @@ COPY_MOVES: dict[str, set[str]] = {
     CopyState.TRANSFERRING: {CopyState.VERIFYING, *_BROKEN},
     CopyState.VERIFYING: {CopyState.AVAILABLE, CopyState.TRANSFERRING, *_BROKEN},
     CopyState.AVAILABLE: {CopyState.DAMAGED, CopyState.DELETING},
-    CopyState.DAMAGED: {CopyState.PLANNED, CopyState.DELETING},
+    # Back only when every byte was read and found sound: see `backups.services.record_soundness`.
+    CopyState.DAMAGED: {CopyState.AVAILABLE, CopyState.PLANNED, CopyState.DELETING},
     CopyState.FAILED: {CopyState.PLANNED, CopyState.DELETING},
     CopyState.CANCELED: {CopyState.PLANNED, CopyState.DELETING},
     CopyState.DELETING: {CopyState.DELETED},
 }
 
+# What lies complete in its region, as far as anybody knows or in parts: there is something to check.
+MAY_BE_CHECKED = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED})
 # What a person may ask to be copied once more.
 MAY_BE_MADE_AGAIN = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DAMAGED})
 # What can be removed, by a person or by its retention.

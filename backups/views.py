@@ -20,6 +20,7 @@ from clusters.services import copy_refusal
 
 from . import services
 from .errors import BackupRefused
+from .facts import facts_of
 from .forms import RenameForm
 from .models import Backup
 
@@ -58,11 +59,13 @@ def cluster_backups(request: HtmxHttpRequest, code: str) -> HttpResponse:
 
 
 def _detail_context(request: HtmxHttpRequest, backup: Backup) -> dict[str, Any]:
-    copies = list(backup.copies.select_related("region", "store"))
+    copies = list(backup.copies.select_related("region", "store", "source_region", "backup__cluster__region"))
+    facts = facts_of(copies)
     return {
         "backup": backup,
         "copies": copies,
-        "is_live": any(copy.is_on_its_way for copy in copies),
+        "rows": [(copy, facts[copy.pk]) for copy in copies],
+        "is_live": any(copy.is_on_its_way or facts[copy.pk].working for copy in copies),
         "collections": backup.collections.all(),
         "can_restore": any(copy.is_restorable for copy in copies),
         "may_manage": has(request.user, Privilege.BACKUP_MANAGE, backup.project),

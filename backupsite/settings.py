@@ -167,6 +167,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # pricing knows regions only by their codes; this function tells it which exist.
 PRICING_REGION_SOURCE = "backupsite.wiring.price_regions"
 
+# backups knows no jobs and no prices; this function tells it what its pages show of them.
+COPY_FACTS_SOURCE = "jobs.copy_facts.copy_facts"
+
 # Whether this installation may start Milvus Lite databases of its own and look after them.
 EMBEDDED_CLUSTERS = env.bool("EMBEDDED_CLUSTERS", default=False)
 

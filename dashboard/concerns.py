@@ -31,8 +31,8 @@ class Concern:
 def concerns_of(user: User, *, now: datetime) -> list[Concern]:
     """Everything broken that `user` may look at, in three queries however much it is.
 
-    Failed or damaged copies of available backups, failed backups with no success since, and the restores and
-    deletions that failed within RECENT with no success since.
+    Failed or damaged copies of available backups, failed backups with no success since, and the restores, deletions
+    and checks that failed within RECENT with no success since.
     """
     copies = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).missing_or_damaged()
     backups = Backup.objects.visible_to(user).failed_with_none_since()

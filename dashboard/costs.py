@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from backups.models import Copy
-from clusters.models import Region
-from pricing.calculator import DAYS_PER_MONTH, Place, Rates, add_up, billable_days, storage_cost, transfer_cost
+from jobs.savings import source_of, transfer_price_of
+from pricing.calculator import DAYS_PER_MONTH, Rates, add_up, billable_days, storage_cost, transfer_cost
 from pricing.services import rates_for
 
 
@@ -38,6 +38,8 @@ class TransferFlow:
     skipped_bytes: int
     price_per_gb: Decimal | None
     cost: Decimal | None
+    saved_this_month: Decimal | None
+    """By sending only what changed, for copies that arrived in this calendar month (UTC)."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Costs:
     @property
     def transfer_so_far(self) -> Decimal:
         return add_up(row.cost for row in self.transfer if row.cost is not None)
+
+    @property
+    def saved_this_month(self) -> Decimal:
+        return add_up(row.saved_this_month for row in self.transfer if row.saved_this_month is not None)
 
     @property
     def total_so_far(self) -> Decimal:
@@ -86,10 +92,11 @@ def costs_of(copies: Iterable[Copy], *, now: datetime) -> Costs:
             rates[provider] = rates_for(provider, now.date())
         if copy.stored_at is not None:
             by_region[copy.region_id].append(copy)
-        if not copy.is_original:
-            by_flow[_source(copy).code, copy.region_id].append(copy)
+        # An original travels only when parts of it are mended from another region.
+        if not copy.is_original or copy.sent_bytes:
+            by_flow[source_of(copy).code, copy.region_id].append(copy)
     storage = (_storage(rows, rates[rows[0].region.provider], now) for _, rows in sorted(by_region.items()))
-    transfer = (_flow(rows, rates[rows[0].region.provider]) for _, rows in sorted(by_flow.items()))
+    transfer = (_flow(rows, rates[rows[0].region.provider], now) for _, rows in sorted(by_flow.items()))
     return Costs(tuple(storage), tuple(transfer))
 
 
@@ -112,20 +119,18 @@ def _storage(copies: list[Copy], rates: Rates, now: datetime) -> RegionStorage:
     return RegionStorage(region.code, str(region), len(held), size_bytes, price, per_month, so_far)
 
 
-def _source(copy: Copy) -> Region:
-    return copy.source_region or copy.backup.cluster.region
-
-
-def _flow(copies: list[Copy], rates: Rates) -> TransferFlow:
-    source, target = _source(copies[0]), copies[0].region
-    price = rates.transfer_price(Place(source.code, source.continent), Place(target.code, target.continent))
+def _flow(copies: list[Copy], rates: Rates, now: datetime) -> TransferFlow:
+    price = transfer_price_of(copies[0], rates)
+    month = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    saved_bytes = sum(copy.saved_bytes for copy in copies if copy.stored_at is not None and copy.stored_at >= month)
     sent_bytes = sum(copy.sent_bytes for copy in copies)
     return TransferFlow(
-        source=source.code,
-        target=target.code,
+        source=source_of(copies[0]).code,
+        target=copies[0].region_id,
         copy_count=len(copies),
         sent_bytes=sent_bytes,
         skipped_bytes=sum(copy.skipped_bytes for copy in copies),
         price_per_gb=price,
         cost=None if price is None else transfer_cost(sent_bytes, price),
+        saved_this_month=None if price is None else transfer_cost(saved_bytes, price),
     )

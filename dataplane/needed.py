@@ -67,6 +67,28 @@ class NeededChunks:
         }
 
 
+def harmed_backups(
+    store: ObjectStore, cluster_id: str, backup_ids: Iterable[str], *, harmed: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Those of `backup_ids` that need objects with keys in `harmed`, each with the ones it needs.
+
+    A backup whose manifest is itself damaged or missing is one of them, with the key of its manifest. StoreError when
+    the store fails: then nothing is known.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for backup_id in backup_ids:
+        try:
+            manifest = read_manifest(store, cluster_id, backup_id)
+        except (BackupMissing, ManifestInvalid):
+            found[backup_id] = (layout.manifest_key(cluster_id, backup_id),)
+            continue
+        # A set: a manifest may name one chunk in several places.
+        needs = {layout.chunk_key(cluster_id, chunk.sha256) for chunk in manifest.chunks}.intersection(harmed)
+        if needs:
+            found[backup_id] = tuple(sorted(needs))
+    return found
+
+
 def remove_chunks(
     keys: Iterable[str], needed: NeededChunks, store: ObjectStore, *, should_stop: Callable[[], bool]
 ) -> Iterator[str]:

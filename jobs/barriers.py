@@ -33,11 +33,11 @@ def barriers() -> dict[Barrier, Q]:
     of_this_backup = held.filter(backup=OuterRef("backup"))
     removes, writes = Q(type__in=REMOVERS), Q(type__in=WRITERS)
     found = {
-        Barrier.REMOVAL_BESIDE: (removes | writes) & Exists(beside.filter(removes)),
-        Barrier.WRITER_BESIDE: removes & Exists(beside.filter(writes)),
-        Barrier.REPAIR_BESIDE: Q(type=JobType.VERIFY) & Exists(beside.filter(type=JobType.REPAIR)),
-        Barrier.READER_OF_IT: removes & Exists(of_this_backup.filter(type__in=READERS)),
-        Barrier.REMOVAL_OF_IT: Q(type__in=READERS) & Exists(of_this_backup.filter(removes)),
+        Barrier.REMOVAL_BESIDE: (removes | writes) & Q(Exists(beside.filter(removes))),
+        Barrier.WRITER_BESIDE: removes & Q(Exists(beside.filter(writes))),
+        Barrier.REPAIR_BESIDE: Q(type=JobType.VERIFY) & Q(Exists(beside.filter(type=JobType.REPAIR))),
+        Barrier.READER_OF_IT: removes & Q(Exists(of_this_backup.filter(type__in=READERS))),
+        Barrier.REMOVAL_OF_IT: Q(type__in=READERS) & Q(Exists(of_this_backup.filter(removes))),
     }
     if settings.JOBS_PER_CLUSTER:
         talking = Q(type__in=TALKS_TO_CLUSTER)

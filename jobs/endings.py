@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Iterable
+from contextlib import suppress
 
+from django.db import IntegrityError, transaction
+
+from backups.models import Copy
 from backups.services import (
     abandon_planned_copies,
     complete_copy,
@@ -11,6 +15,8 @@ from backups.services import (
     move_backup,
     move_copy,
     record_failed_deletion,
+    record_failed_repair,
+    record_soundness,
 )
 from backups.states import BackupState, CopyState
 
@@ -30,11 +36,14 @@ def settle(job: Job) -> None:
     """Tell the catalogue that `job` failed, crashed or was canceled, with the job's own reason.
 
     If it was the original, every copy that waited for it ends with a job that says why; nothing waits for ever (R6).
-    A failed restore changes nothing in the catalogue; a copy being removed stays marked, with the reason, until it is
+    A failed restore or check changes nothing more in the catalogue: damage was recorded when it was met. A copy that
+    could not be repaired stays damaged with the reason; one being removed stays marked, with the reason, until it is
     gone.
     """
     if job.type in REMOVERS:
         record_failed_deletion(job.copy, reason=job.reason)
+    if job.type == JobType.REPAIR and job.state == JobState.FAILED:
+        record_failed_repair(job.copy, reason=f"Could not be repaired. {job.reason}")
     if job.type not in {JobType.BACKUP, JobType.COPY}:
         return
     state = JobState(job.state)
@@ -65,6 +74,35 @@ def succeed_copy(job: Job, *, size_bytes: int, note: str) -> None:
     """The copy is proven and becomes available."""
     move_job(job, JobState.SUCCESSFUL, note=note, reason="", bytes_done=size_bytes, bytes_total=size_bytes)
     complete_copy(job.copy, size_bytes=size_bytes)
+
+
+@transaction.atomic
+def succeed_check(job: Job, copy: Copy, *, size_bytes: int, note: str) -> None:
+    """Every byte of `copy` was read and found sound since `copy` was read: it is available, also if it was damaged.
+
+    StaleBackup, and nothing is changed, if somebody else met damage meanwhile.
+    """
+    record_soundness(copy)
+    move_job(
+        job, JobState.SUCCESSFUL, note=note, notes=[note], reason="", bytes_done=size_bytes, bytes_total=size_bytes
+    )
+
+
+@transaction.atomic
+def succeed_repair(job: Job, copy: Copy, *, size_bytes: int, note: str, sharers: Iterable[Copy]) -> None:
+    """As `succeed_check`; the damaged `sharers`, which may be sound again through this repair, are checked next."""
+    succeed_check(job, copy, size_bytes=size_bytes, note=note)
+    for sharer in sharers:
+        # Somebody may be working on it already.
+        with suppress(IntegrityError), transaction.atomic():
+            create_job(
+                JobType.VERIFY,
+                copy=sharer,
+                origin=job.origin,
+                created_by=job.created_by,
+                parent=job,
+                parameters={"depth": "full"},
+            )
 
 
 @transaction.atomic

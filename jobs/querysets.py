@@ -5,7 +5,7 @@ QuerySets take `Any` for their model: named, the model would be looked up before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q
 from accounts.access import projects_with
 from accounts.models import User
 from accounts.privileges import Privilege
-from backups.states import Origin
+from backups.states import CopyState, Origin
 
 from .barriers import barriers
 from .states import ACTIVE, REMOVERS, JobState, JobType
@@ -40,6 +40,11 @@ class JobQuerySet(models.QuerySet[Any]):
         children = Job.objects.for_row().order_by("pk")
         return self.filter(parent__isnull=True).for_row().prefetch_related(Prefetch("children", queryset=children))
 
+    def working_on(self, copy_ids: Iterable[int]) -> JobQuerySet:
+        """Active jobs that make, check, mend or remove one of these copies; at most one for each."""
+        at_work = self.active().filter(copy__in=copy_ids).exclude(type=JobType.RESTORE)
+        return at_work.select_related("cluster", "target_region")
+
     def backups_running_in(self, cluster_id: int, origin: Origin) -> JobQuerySet:
         return self.active().filter(cluster=cluster_id, type=JobType.BACKUP, origin=origin)
 
@@ -62,9 +67,10 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(lease_until__isnull=False)
 
     def failed_with_none_since(self, since: datetime) -> JobQuerySet:
-        """Restores and deletions that failed or crashed after `since`, and for which no later one succeeded.
+        """Restores, deletions and checks that failed or crashed after `since`, and for which no later one succeeded.
 
-        Later ones count that restore the same backup into the same cluster, or delete the same copy.
+        Later ones count that restore the same backup into the same cluster, or delete or prove the same copy. A check
+        that found damage is not among them: its copy is damaged, and broken by itself.
         """
         from jobs.models import Job
 
@@ -74,11 +80,18 @@ class JobQuerySet(models.QuerySet[Any]):
         removed = Job.objects.filter(
             type__in=REMOVERS, copy=OuterRef("copy"), pk__gt=OuterRef("pk"), state=JobState.SUCCESSFUL
         )
+        proven = Job.objects.filter(
+            type__in=[JobType.VERIFY, JobType.REPAIR],
+            copy=OuterRef("copy"),
+            pk__gt=OuterRef("pk"),
+            state=JobState.SUCCESSFUL,
+        )
         return (
             self.filter(finished_at__gte=since, state__in=[JobState.FAILED, JobState.CRASHED])
-            .filter(type__in=[JobType.RESTORE, *REMOVERS])
+            .filter(type__in=[JobType.RESTORE, JobType.VERIFY, *REMOVERS])
             .exclude(Q(type=JobType.RESTORE) & Exists(later.filter(cluster=OuterRef("cluster"))))
             .exclude(Q(type__in=REMOVERS) & Exists(removed))
+            .exclude(Q(type=JobType.VERIFY) & (~Q(copy__state=CopyState.AVAILABLE) | Exists(proven)))
         )
 
     def with_expired_lease(self, now: datetime) -> JobQuerySet:

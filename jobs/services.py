@@ -18,6 +18,7 @@ from clusters.models import Cluster, Region
 from clusters.rules import why_not_backed_up
 from clusters.services import add_embedded_cluster
 
+from .check_services import why_busy
 from .endings import settle
 from .errors import JobRefused, StaleJob
 from .models import Job, Schedule
@@ -178,6 +179,8 @@ def retry_copy(*, user: User, copy: Copy) -> Job:
     require(user, Privilege.BACKUP_MANAGE, backup.project)
     if copy.is_original or copy.state not in MAY_BE_MADE_AGAIN:
         raise JobRefused("Only a failed, canceled or damaged copy can be made again.")
+    if busy := why_busy(copy):
+        raise JobRefused(busy)
     if not backup.copies.available().exists():
         raise JobRefused("No copy of this backup is available, so there is nothing to copy from.")
     try:

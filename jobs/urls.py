@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from . import backup_views, restore_views, views
+from . import backup_views, check_views, restore_views, views
 
 app_name = "jobs"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("clusters/<slug:code>/backups/new/", backup_views.backup_create, name="backup-create"),
     path("clusters/<slug:code>/backups/quote/", backup_views.backup_quote, name="backup-quote"),
     path("backups/<slug:code>/copies/<slug:region>/retry/", views.copy_retry, name="copy-retry"),
+    path("backups/<slug:code>/copies/<slug:region>/check/", check_views.copy_check, name="copy-check"),
+    path("backups/<slug:code>/copies/<slug:region>/repair/", check_views.copy_repair, name="copy-repair"),
     path("backups/<slug:code>/restore/", restore_views.restore_create, name="restore-create"),
     path("backups/<slug:code>/delete/", restore_views.backup_delete, name="backup-delete"),
 ]

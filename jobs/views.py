@@ -10,19 +10,22 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import find, has
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
-from backups.models import Backup
+from backups.models import Backup, Copy
 
 from . import services
 from .errors import JobRefused
 from .forms import JobFilterForm
 from .models import Job
-from .states import JobType
+from .savings import savings_of
+from .states import JobState, JobType
 from .waiting import why_waiting
+from .wording import describe_saving
 
 PAGE_SIZE = 50
 
@@ -76,10 +79,17 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
         "events": job.events.select_related("by"),
         "copies": copies,
         "waits_for": why_waiting(job),
+        "saving": _saving(job) if job.type == JobType.COPY and job.state == JobState.SUCCESSFUL else "",
         "is_live": job.is_active or any(copy.is_active for copy in copies),
         "may_cancel": may_manage and job.is_cancelable,
         "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,
     }
+
+
+def _saving(job: Job) -> str:
+    [copy] = Copy.objects.filter(pk=job.copy_id).select_related("region", "source_region", "backup__cluster__region")
+    saving = savings_of([copy], on=timezone.now().date()).get(copy.pk)
+    return describe_saving(saving.sent_bytes, saving.saved_bytes, saving.amount) if saving else ""
 
 
 @login_required

@@ -1,8 +1,9 @@
 """Sentences about jobs. Pure."""
 
 from datetime import timedelta
+from decimal import Decimal
 
-from pricing.formatting import format_gb
+from pricing.formatting import format_gb, format_money
 
 from .states import JobType
 
@@ -22,6 +23,12 @@ def describe_job(job_type: str, *, city: str, cluster: str) -> str:
     if job_type == JobType.REPAIR:
         return f"Repair copy in {city}"
     return f"Delete in {city}"
+
+
+def describe_saving(sent_bytes: int, saved_bytes: int, amount: Decimal | None) -> str:
+    """ "sent 1.20 GB, 18.80 GB were already there: $0.38 saved"; without the money where no price is set."""
+    words = f"sent {format_gb(sent_bytes)}, {format_gb(saved_bytes)} were already there"
+    return words if amount is None else f"{words}: {format_money(amount)} saved"
 
 
 def describe_duration(duration: timedelta | None) -> str:

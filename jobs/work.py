@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,11 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from backups.models import Copy
-from backups.services import move_copy, record_contents, record_damage
+from backups.services import move_copy, record_contents
 from backups.states import CopyState
 from clusters.live import endpoint_of
 from clusters.models import Region
-from dataplane import layout
 from dataplane.backup import BackupPlan, take_backup
 from dataplane.collect import collect_chunks
 from dataplane.copy import CopyPlan, copy_backup
@@ -23,9 +21,10 @@ from dataplane.errors import BackupDamaged, DataPlaneError
 from dataplane.milvus import CollectionRef
 from dataplane.progress import Progress
 from dataplane.restore import CollectionMapping, RestorePlan, discard_unfinished, restore_backup
-from dataplane.stores.base import ObjectStore
 from dataplane.verify import verify_backup
 
+from .checks import carry_out_check, carry_out_repair
+from .damage import is_sound_chunk, mark_damaged, mark_sharers
 from .endings import succeed_backup, succeed_copy, succeed_deletion
 from .hold import Hold
 from .models import Job
@@ -142,8 +141,7 @@ def _mark_damaged(copy: Copy, damage: BackupDamaged, hold: Hold) -> str:
     """Mark a copy in which damage was met; the sentence says what to do first, and where the damage is last."""
     cure = "" if copy.is_original else " Make this copy again on the page of its backup."
     reason = f"The copy in {copy.region} is damaged; use another one.{cure} {damage}"
-    with hold.writing():
-        record_damage(copy, reason=reason)
+    mark_damaged(copy, damage.objects, reason=reason, hold=hold)
     return reason
 
 
@@ -200,19 +198,15 @@ def _verify(job: Job, hold: Hold, **stored: int) -> str:
         return f"{report.checked_count:,} objects read back and found sound"
     # An object whose digest is wrong is worthless under its name, and its right size would make a second try skip it.
     # It is read once more before it goes, for other backups may name it too and a read can go wrong by itself.
-    for key in report.damaged:
-        if not _is_sound(store, key):
-            store.delete(key)
+    worthless = [key for key in report.damaged if not is_sound_chunk(store, key)]
+    mark_sharers(job.copy, [*worthless, *report.missing], hold=hold)
+    for key in worthless:
+        store.delete(key)
     harmed = [*report.damaged, *report.missing]
     raise DamagedOnArrival(
         f"{store.name} gave back {len(harmed)} of {report.checked_count + len(report.missing)} objects damaged or not "
         f"at all, first {harmed[0]}. They are sent again; if this repeats, check that store's disk or bucket."
     )
-
-
-def _is_sound(store: ObjectStore, key: str) -> bool:
-    digest = layout.digest_of_chunk(key)
-    return digest is not None and hashlib.sha256(store.read_bytes(key)).hexdigest() == digest
 
 
 def _restore_plan(job: Job, request: RestoreRequest) -> RestorePlan:
@@ -308,5 +302,7 @@ _BY_TYPE: dict[JobType, Callable[[Job, Hold], None]] = {
     JobType.COPY: _carry_out_copy,
     JobType.RESTORE: _carry_out_restore,
     JobType.DELETE: _carry_out_deletion,
+    JobType.VERIFY: carry_out_check,
+    JobType.REPAIR: carry_out_repair,
     JobType.EXPIRE: _carry_out_deletion,
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.errors import PrivilegeMissing
@@ -11,8 +15,20 @@ from backups.errors import BackupRefused
 from backups.models import Backup
 from backups.services import rename_backup
 from backups.states import UNSETTLED, BackupState, CopyState
-from clusters.models import Cluster
-from tests.builders import FRANKFURT, VIRGINIA, all_rows, make_backup, make_cluster, make_copy, text_of
+from clusters.models import Cluster, Region
+from jobs.models import Job
+from jobs.states import JobState, JobType
+from tests.builders import (
+    FRANKFURT,
+    OREGON,
+    VIRGINIA,
+    all_rows,
+    make_backup,
+    make_cluster,
+    make_copy,
+    make_job,
+    text_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +131,87 @@ def test_a_deleted_backup_can_be_neither_restored_nor_deleted(admin, cluster, na
     assert admin.get(reverse(name, args=[backup.code])).status_code == 404
 
 
+def buttons_of(page: str, region: str) -> dict[str, bool]:
+    """The words on each button beside a copy, and whether it can be pressed."""
+    row = page.partition(f'id="copy-{region}"')[2].partition("</tr>")[0]
+    found = re.findall(r"<button([^>]*)>([^<]*)", row)
+    return {words: " disabled" not in attributes for attributes, words in found}
+
+
+def test_what_can_be_done_with_a_copy_depends_on_its_state(admin, cluster):
+    backup = make_backup(cluster, copies={VIRGINIA: CopyState.DAMAGED, FRANKFURT: CopyState.FAILED})
+    page = admin.get(backup.get_absolute_url()).content.decode()
+    assert buttons_of(page, OREGON) == {"Check now": True, "Quick check": True}
+    assert buttons_of(page, VIRGINIA) == {"Copy again": True, "Check now": True, "Quick check": True, "Repair": True}
+    assert buttons_of(page, FRANKFURT) == {"Copy again": True}
+
+
+def test_a_copy_at_work_shows_the_job_and_why_no_other_can_begin(admin, cluster):
+    copy = make_backup(cluster, original_state=CopyState.DAMAGED, copies={VIRGINIA: CopyState.AVAILABLE}).copies.get(
+        is_original=True
+    )
+    job = make_job(copy, type=JobType.REPAIR, state=JobState.IN_PROGRESS)
+    page = admin.get(copy.backup.get_absolute_url()).content.decode()
+    assert buttons_of(page, OREGON) == {"Check now": False, "Quick check": False, "Repair": False}
+    assert f'href="{job.get_absolute_url()}">Repair copy in Oregon, in progress</a>' in page
+    assert "Another job works on this copy: Repair copy in Oregon, in progress. Wait until it has ended." in page
+    assert "hx-get" in page  # until it has ended
+    assert buttons_of(page, VIRGINIA) == {"Check now": True, "Quick check": True}
+
+
+def test_a_damaged_copy_that_nothing_could_mend_says_why(admin, cluster):
+    page = admin.get(make_backup(cluster, original_state=CopyState.DAMAGED).get_absolute_url()).content.decode()
+    assert buttons_of(page, OREGON) == {"Check now": True, "Quick check": True, "Repair": False}
+    assert "No other region holds anything of this cluster to repair it from." in page
+
+
+@pytest.mark.parametrize(("depth", "expected"), [("full", "full"), ("quick", "quick"), ("nonsense", "full")])
+def test_the_buttons_queue_a_check_and_lead_to_it(admin, cluster, depth, expected):
+    backup = make_backup(cluster)
+    answer = admin.post(reverse("jobs:copy-check", args=[backup.code, OREGON]), {"depth": depth})
+    job = Job.objects.get()
+    assert answer["Location"] == job.get_absolute_url()
+    assert (job.type, job.parameters) == (JobType.VERIFY, {"depth": expected})
+    assert ("Quick: presence and size" in text_of(admin.get(job.get_absolute_url()))) == (expected == "quick")
+
+
+def test_a_repair_is_queued_by_its_button_and_a_second_one_is_refused(admin, cluster):
+    backup = make_backup(cluster, copies={VIRGINIA: CopyState.DAMAGED})
+    url = reverse("jobs:copy-repair", args=[backup.code, VIRGINIA])
+    assert admin.post(url)["Location"] == Job.objects.get().get_absolute_url()
+    before = all_rows()
+    assert "Another job works on this copy" in text_of(admin.post(url, follow=True))
+    assert all_rows() == before
+
+
+@pytest.mark.parametrize("name", ["jobs:copy-check", "jobs:copy-repair"])
+def test_a_copy_that_is_not_there_is_not_found(admin, cluster, name):
+    assert admin.post(reverse(name, args=[make_backup(cluster).code, FRANKFURT])).status_code == 404
+
+
+def test_twenty_copies_with_savings_and_jobs_cost_as_many_queries_as_two(admin, cluster):
+    backup = make_backup(cluster)
+    url = backup.get_absolute_url()
+    regions = list(Region.objects.filter(provider="gcp").exclude(code=OREGON).values_list("code", flat=True))
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin.get(url).status_code == 200
+        return len(captured)
+
+    def add(region: str, state: str) -> None:
+        copy = make_copy(backup, region, state=state, skipped_bytes=5, sent_bytes=0)
+        make_job(copy, type=JobType.VERIFY, parameters={"depth": "full"})
+
+    add(regions[0], CopyState.AVAILABLE)
+    add(regions[1], CopyState.DAMAGED)
+    queries()
+    few = queries()
+    for number, region in enumerate(regions[2:20]):
+        add(region, CopyState.DAMAGED if number % 2 else CopyState.AVAILABLE)
+    assert queries() == few
+
+
 def test_an_empty_list_says_the_next_step(admin):
     assert b'class="empty' in admin.get(reverse("backups:backup-list")).content
 
@@ -122,7 +219,7 @@ def test_an_empty_list_says_the_next_step(admin):
 def test_who_may_only_look_has_no_buttons(cluster, people, client):
     client.force_login(people.viewer)
     page = client.get(make_backup(cluster).get_absolute_url()).content.decode()
-    for path in ("/restore/", "/rename/", "/delete/"):
+    for path in ("/restore/", "/rename/", "/delete/", "/check/", "/repair/"):
         assert path not in page
 
 

@@ -109,6 +109,8 @@ ACTIONS: dict[str, tuple[Callable[[Place], list[str]], Privilege]] = {
     "clusters:cluster-check": (_cluster, Privilege.CLUSTER_VIEW),
     "jobs:job-cancel": (_job, Privilege.BACKUP_MANAGE),
     "jobs:copy-retry": (_copy, Privilege.BACKUP_MANAGE),
+    "jobs:copy-check": (_copy, Privilege.BACKUP_MANAGE),
+    "jobs:copy-repair": (_copy, Privilege.BACKUP_MANAGE),
 }
 
 

@@ -70,6 +70,25 @@ def test_the_failed_backup_of_a_dropped_cluster_needs_none(people, cluster):
     assert titles(people) == []
 
 
+def test_a_check_that_could_not_be_made_needs_a_look_until_the_copy_was_proven(people, cluster):
+    copy = make_copy(make_backup(cluster), FRANKFURT)
+    make_job(copy, type=JobType.VERIFY, state=JobState.FAILED, reason="Frankfurt does not answer.")
+    assert titles(people) == ["Check copy in Frankfurt"]
+    make_job(copy, type=JobType.VERIFY, state=JobState.SUCCESSFUL)
+    assert titles(people) == []
+
+
+def test_a_check_that_found_damage_is_told_once_as_the_damaged_copy(people, cluster):
+    copy = make_copy(make_backup(cluster), FRANKFURT, state=CopyState.DAMAGED)
+    check = make_job(copy, type=JobType.VERIFY, state=JobState.FAILED, reason="Damage found.")
+    assert titles(people) == ["Copy in Frankfurt"]
+    make_job(copy, type=JobType.REPAIR, state=JobState.SUCCESSFUL)
+    copy.state = CopyState.AVAILABLE
+    copy.save()
+    assert check.state == JobState.FAILED
+    assert titles(people) == []
+
+
 @pytest.mark.parametrize("state", list(JobState))
 @pytest.mark.parametrize(("job_type", "title"), [(JobType.RESTORE, "Restore into docs"), (JobType.DELETE, "Delete in")])
 def test_a_restore_or_deletion_needs_a_look_exactly_when_it_failed_or_crashed(people, cluster, job_type, title, state):

@@ -43,6 +43,8 @@ NO_PAGES = {
     "clusters:cluster-check",
     "clusters:collection-load",
     "clusters:store-check",
+    "jobs:copy-check",
+    "jobs:copy-repair",
     "jobs:copy-retry",
     "jobs:job-cancel",
     "logout",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -19,12 +20,12 @@ from jobs.waiting import why_waiting
 from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_backup, make_cluster, make_copy, make_job, text_of
 
 
-def make_check(copy: Copy | None = None, **changes: object) -> Job:
+def make_check(copy: Copy | None = None, **changes: Any) -> Job:
     copy = copy or make_copy(region=FRANKFURT)
     return make_job(copy, type=JobType.VERIFY, parameters={"depth": "full"}, **changes)
 
 
-def make_restore(cluster: Cluster, copy: Copy | None = None, **changes: object) -> Job:
+def make_restore(cluster: Cluster, copy: Copy | None = None, **changes: Any) -> Job:
     return make_job(copy or make_backup(cluster).copies.get(), type=JobType.RESTORE, cluster=cluster, **changes)
 
 

@@ -1,0 +1,50 @@
+"""Asking for a check or a repair of one copy."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
+
+from accounts.access import find
+from accounts.http import HtmxHttpRequest
+from accounts.privileges import Privilege
+from backups.models import Backup, Copy
+
+from .check_services import request_repair, request_verification
+from .errors import JobRefused
+
+
+def _find_copy(request: HtmxHttpRequest, code: str, region: str) -> Copy:
+    backup = find(Backup.objects.existing(), request.user, Privilege.BACKUP_MANAGE, code=code)
+    return get_object_or_404(backup.copies.select_related("backup__project", "region"), region=region)
+
+
+@login_required
+@require_POST
+def copy_check(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse:
+    copy = _find_copy(request, code, region)
+    try:
+        job = request_verification(
+            user=request.user, copy=copy, depth="quick" if request.POST.get("depth") == "quick" else "full"
+        )
+    except JobRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(copy.backup)
+    messages.success(request, f"The copy in {copy.region} is being checked.")
+    return redirect(job)
+
+
+@login_required
+@require_POST
+def copy_repair(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse:
+    copy = _find_copy(request, code, region)
+    try:
+        job = request_repair(user=request.user, copy=copy)
+    except JobRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(copy.backup)
+    messages.success(request, f"The copy in {copy.region} is being repaired from other regions.")
+    return redirect(job)
