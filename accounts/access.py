@@ -12,7 +12,7 @@ from django.http import Http404
 
 from .errors import PrivilegeMissing
 from .models import Organization, OrganizationMember, Project, ProjectMember, User
-from .privileges import Privilege, privileges_of
+from .privileges import OrganizationRole, Privilege, privileges_of
 from .querysets import ProjectQuerySet
 
 _Row = TypeVar("_Row", bound=models.Model)
@@ -72,6 +72,10 @@ def find(rows: models.QuerySet[_Row], user: User, privilege: Privilege, **lookup
 def projects_with(user: User, privilege: Privilege) -> ProjectQuerySet:
     """The projects in which `user` holds `privilege`."""
     return Project.objects.where_user_has(user, privilege)
+
+
+def owns_an_organization(user: User) -> bool:
+    return OrganizationMember.objects.filter(user=user, role=OrganizationRole.OWNER).exists()
 
 
 def organizations_of(user: User) -> models.QuerySet[Organization]:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from .access import projects_with
+from .access import owns_an_organization, projects_with
 from .privileges import Privilege
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """`may_see_costs`: one query per request, made when a template asks for it; false while nobody is signed in."""
+    """`may_see_costs` and `may_see_workers`.
 
-    def may_see_costs() -> bool:
-        if not hasattr(request, "_may_see_costs"):
-            user: Any = getattr(request, "user", None)
-            is_signed_in = user is not None and user.is_authenticated
-            found = is_signed_in and projects_with(user, Privilege.BILLING_VIEW).exists()
-            request._may_see_costs = found  # type: ignore[attr-defined]
-        return bool(request._may_see_costs)  # type: ignore[attr-defined]
+    Each costs one query per request, made when a template asks for it, and is false while nobody is signed in.
+    """
+    questions: dict[str, Callable[[Any], bool]] = {
+        "may_see_costs": lambda user: projects_with(user, Privilege.BILLING_VIEW).exists(),
+        "may_see_workers": owns_an_organization,
+    }
+    return {name: SimpleLazyObject(partial(_answer, request, name, ask)) for name, ask in questions.items()}
 
-    return {"may_see_costs": SimpleLazyObject(may_see_costs)}
+
+def _answer(request: HttpRequest, name: str, ask: Callable[[Any], bool]) -> bool:
+    # Kept with the request: the page of a refusal is rendered with a context of its own.
+    answers: dict[str, bool] = request.__dict__.setdefault("_navigation", {})
+    if name not in answers:
+        user: Any = getattr(request, "user", None)
+        answers[name] = user is not None and user.is_authenticated and ask(user)
+    return answers[name]

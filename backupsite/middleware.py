@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.db import DataError
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
@@ -31,6 +32,22 @@ class SignInForHtmxMiddleware:
             return response
         page = _page_of(htmx)
         return HttpResponseClientRedirect(redirect_to_login(page).url if page else login_url)
+
+
+class NullCharacterMiddleware:
+    """Answers 400 to a null character that came as far as PostgreSQL, which takes none; nobody types one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, DataError):
+            return None
+        posted = [value for data in (request.GET, request.POST) for _, values in data.lists() for value in values]
+        return HttpResponseBadRequest() if any("\0" in str(value) for value in posted) else None
 
 
 def _page_of(htmx: HtmxDetails) -> str | None:

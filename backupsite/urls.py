@@ -15,7 +15,9 @@ urlpatterns = [
     path("prices/", include("pricing.urls")),
     path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),
-    path("health/", views.health, name="health"),
+    path("health/", views.health_ready, name="health"),
+    path("health/live/", views.health_live, name="health-live"),
+    path("health/ready/", views.health_ready, name="health-ready"),
 ]
 
 if settings.DEBUG:

@@ -9,6 +9,8 @@ from accounts.models import User
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
 from jobs.models import Job
+from jobs.presence import why_nothing_begins
+from jobs.states import JobState
 from jobs.wording import describe_job
 
 RECENT = timedelta(days=7)
@@ -42,6 +44,14 @@ def concerns_of(user: User, *, now: datetime) -> list[Concern]:
         *(_of_backup(backup) for backup in backups.select_related("cluster")),
         *(_of_job(job) for job in jobs.for_row()),
     ]
+
+
+def concern_about_workers(*, now: datetime, url: str) -> list[Concern]:
+    """That nothing begins, where it is so: the first thing to know for whoever waits for a backup."""
+    trouble = why_nothing_begins(now)
+    if not trouble:
+        return []
+    return [Concern("Workers", "every backup, copy and restore", "–", url, JobState.FAILED, "Stopped", trouble)]
 
 
 def _of_copy(copy: Copy) -> Concern:

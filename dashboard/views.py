@@ -6,12 +6,14 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Max, Q
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.access import projects_with
+from accounts.access import owns_an_organization, projects_with
 from accounts.errors import PrivilegeMissing
 from accounts.http import HtmxHttpRequest
+from accounts.models import User
 from accounts.privileges import Privilege
 from backups.models import Copy
 from backups.states import CopyState
@@ -19,7 +21,7 @@ from clusters.models import Cluster
 from clusters.rules import why_not_backed_up
 from jobs.models import Job
 
-from .concerns import concerns_of
+from .concerns import Concern, concern_about_workers, concerns_of
 from .costs import Costs, costs_of
 from .figures import storage_figure, transfer_figure
 
@@ -50,10 +52,19 @@ def overview(request: HtmxHttpRequest) -> HttpResponse:
         "protected_count": len(protected),
         "oldest_recovery_point": min((cluster.newest_backup_at for cluster in protected), default=None),
         "costs": _costs(request) if projects_with(user, Privilege.BILLING_VIEW).exists() else None,
-        "concerns": concerns_of(user, now=timezone.now()),
+        "concerns": _concerns(user),
         "jobs": list(jobs.for_row()[:RECENT_JOBS]),
     }
     return render(request, "dashboard/overview.html", context)
+
+
+def _concerns(user: User) -> list[Concern]:
+    now = timezone.now()
+    page = "jobs:worker-list" if owns_an_organization(user) else "jobs:job-list"
+    about_workers = []
+    if projects_with(user, Privilege.BACKUP_VIEW).exists():
+        about_workers = concern_about_workers(now=now, url=reverse(page))
+    return [*about_workers, *concerns_of(user, now=now)]
 
 
 def _costs(request: HtmxHttpRequest) -> Costs:

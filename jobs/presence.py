@@ -51,6 +51,26 @@ def living_queues(now: datetime) -> frozenset[str]:
     return frozenset(queue for queues in found for queue in queues)
 
 
+def why_nothing_begins(now: datetime) -> str:
+    """The sentence for whoever waits in vain: no worker runs, or none for a region with jobs; empty if all is well."""
+    from .models import Job, Worker
+
+    living = list(Worker.objects.living(now).values_list("queues", flat=True))
+    if not living:
+        return "No worker is running, so no job begins. Start one on the server: python manage.py run_worker."
+    queues = {queue for listened in living for queue in listened}
+    if GENERAL in queues:
+        return ""
+    waiting = Job.objects.pending().exclude(target_region__in=regions_in(sorted(queues)))
+    regions = sorted(set(waiting.values_list("target_region", flat=True)))
+    if not regions:
+        return ""
+    return (
+        f"Jobs wait for {', '.join(regions)}, but no worker takes jobs of these regions. Start one for them, or one "
+        "for every region: python manage.py run_worker."
+    )
+
+
 @cache
 def code_version() -> str:
     """The first digits of a digest over the code, equal on machines that run the same."""

@@ -58,6 +58,9 @@ class JobQuerySet(models.QuerySet[Any]):
             waiting = waiting.exclude(barrier)
         return waiting.order_by("priority", "pk")
 
+    def pending(self) -> JobQuerySet:
+        return self.filter(state=JobState.PENDING)
+
     def in_regions(self, regions: Sequence[str]) -> JobQuerySet:
         """Those whose target is one of `regions`; all of them when none is named."""
         return self.filter(target_region__in=regions) if regions else self

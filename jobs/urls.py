@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from . import backup_views, check_views, restore_views, views
+from . import backup_views, check_views, restore_views, views, worker_views
 
 app_name = "jobs"
 
@@ -13,6 +13,8 @@ _jobs = [
 ]
 urlpatterns = [
     path("jobs/", include(_jobs)),
+    path("workers/", worker_views.worker_list, name="worker-list"),
+    path("workers/table/", worker_views.worker_table, name="worker-table"),
     path("clusters/<slug:code>/backups/new/", backup_views.backup_create, name="backup-create"),
     path("clusters/<slug:code>/backups/quote/", backup_views.backup_quote, name="backup-quote"),
     path("backups/<slug:code>/copies/<slug:region>/retry/", views.copy_retry, name="copy-retry"),

@@ -29,6 +29,14 @@ def test_costs_are_offered_to_those_who_may_see_them(people, client, who, is_off
     assert (client.get("/costs/").status_code == 200) == is_offered
 
 
+def test_workers_are_offered_to_owners(people, client):
+    for who in ("owner", "project_admin", "viewer", "billing_admin", "stranger"):
+        client.force_login(getattr(people, who))
+        is_owner = who in {"owner", "stranger"}  # the stranger owns another organization
+        assert ('href="/workers/"' in client.get("/clusters/").content.decode()) == is_owner, who
+        assert client.get("/workers/").status_code == (200 if is_owner else 403), who
+
+
 def test_the_navigation_costs_a_page_at_most_one_query(people, client):
     client.force_login(people.viewer)
     with CaptureQueriesContext(connection) as captured:

@@ -36,3 +36,12 @@ def test_whoever_signs_in_again_comes_back_to_the_page_they_were_on(client):
 )
 def test_an_address_that_is_not_ours_is_forgotten(client, current_url):
     assert redirected_to(client, current_url) == "/sign-in/"
+
+
+@pytest.mark.parametrize(
+    ("method", "url"), [("get", "/jobs/?cluster=%00"), ("post", "/clusters/new/"), ("get", "/jobs/table/?page=%00")]
+)
+def test_a_null_character_is_no_server_error_on_any_database(people, client, method, url):
+    client.force_login(people.owner)
+    answer = getattr(client, method)(url, {"region": "gcp\x00", "project": "1"} if method == "post" else {})
+    assert answer.status_code < 500

@@ -14,7 +14,18 @@ from clusters.models import Cluster
 from dashboard.concerns import RECENT, concerns_of
 from jobs.models import Job
 from jobs.states import JobState, JobType
-from tests.builders import FRANKFURT, OREGON, VIRGINIA, People, make_backup, make_cluster, make_copy, make_job, text_of
+from tests.builders import (
+    FRANKFURT,
+    OREGON,
+    VIRGINIA,
+    People,
+    make_backup,
+    make_cluster,
+    make_copy,
+    make_job,
+    make_worker,
+    text_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +145,7 @@ def test_only_those_who_may_look_at_backups_see_what_needs_a_look(people, cluste
 
 
 def test_the_overview_counts_and_lists_exactly_what_needs_a_look(people, cluster, client):
+    make_worker()
     client.force_login(people.viewer)
     url = reverse("dashboard:overview")
     assert b"needs-a-look" not in client.get(url).content
@@ -145,3 +157,20 @@ def test_the_overview_counts_and_lists_exactly_what_needs_a_look(people, cluster
     assert section.count("<tr>") == 1 + 2
     assert "Copy in Frankfurt" in section
     assert "docs does not answer." in section
+
+
+def test_that_no_worker_runs_is_the_first_thing_to_look_at(people, cluster, client):
+    fail_backup(cluster)
+    make_worker(seen_at=timezone.now() - timedelta(minutes=1))
+    for who, page in (("owner", "/workers/"), ("viewer", "/jobs/")):
+        client.force_login(getattr(people, who))
+        words = client.get("/").content.decode()
+        assert 'Needs a look</span><span class="figure__value">2' in words
+        first = words.partition('id="needs-a-look"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+        assert "No worker is running, so no job begins." in first
+        assert f'href="{page}"' in first
+    client.force_login(people.billing_admin)
+    assert "No worker is running" not in text_of(client.get("/"))
+    make_worker()
+    client.force_login(people.owner)
+    assert "No worker is running" not in text_of(client.get("/"))

@@ -27,6 +27,7 @@ ALONE = (
     "clusters:store-list",
     "backups:backup-list",
     "jobs:job-list",
+    "jobs:worker-list",
     "pricing:price-list",
     "pricing:calculator",
     "login",
@@ -37,6 +38,7 @@ PARTS = {
     "jobs:backup-quote",
     "jobs:job-progress",
     "jobs:job-table",
+    "jobs:worker-table",
     "pricing:calculator-result",
 }
 NO_PAGES = {
@@ -49,6 +51,8 @@ NO_PAGES = {
     "jobs:job-cancel",
     "logout",
     "health",
+    "health-live",
+    "health-ready",
 }
 
 
