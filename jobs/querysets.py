@@ -65,6 +65,9 @@ class JobQuerySet(models.QuerySet[Any]):
         """Those whose target is one of `regions`; all of them when none is named."""
         return self.filter(target_region__in=regions) if regions else self
 
+    def without_checks(self) -> JobQuerySet:
+        return self.exclude(type=JobType.VERIFY)
+
     def held(self) -> JobQuerySet:
         """Jobs that a worker is carrying out; said by the lease, for which there are indexes."""
         return self.filter(lease_until__isnull=False)

@@ -42,9 +42,9 @@ def run_worker(stopping: threading.Event, regions: Sequence[str] = ()) -> bool:
 
     name, broken = worker_name(), threading.Event()
 
-    def work_until_stopped(thread_name: str) -> None:
+    def work_until_stopped(thread_name: str, takes_checks: bool) -> None:
         try:
-            _work_on_jobs(thread_name, stopping, regions)
+            _work_on_jobs(thread_name, stopping, regions, takes_checks=takes_checks)
         finally:
             if not stopping.is_set():
                 # With a thread fewer everything would look well and be slow; the supervisor starts a whole worker.
@@ -53,7 +53,12 @@ def run_worker(stopping: threading.Event, regions: Sequence[str] = ()) -> bool:
                 stopping.set()
 
     threads = [
-        threading.Thread(target=work_until_stopped, args=(f"{name}:{number}",), name=f"worker-{number}")
+        # Checks read for hours and can wait. One thread leaves them alone, so that a restore need not.
+        threading.Thread(
+            target=work_until_stopped,
+            args=(f"{name}:{number}", number > 0 or settings.WORKER_CONCURRENCY == 1),
+            name=f"worker-{number}",
+        )
         for number in range(settings.WORKER_CONCURRENCY)
     ]
     with Presence(queues_for(regions)):
@@ -65,10 +70,12 @@ def run_worker(stopping: threading.Event, regions: Sequence[str] = ()) -> bool:
     return not broken.is_set()
 
 
-def _work_on_jobs(name: str, stopping: threading.Event, regions: Sequence[str] = ()) -> None:
+def _work_on_jobs(
+    name: str, stopping: threading.Event, regions: Sequence[str] = (), *, takes_checks: bool = True
+) -> None:
     while not stopping.is_set():
         try:
-            job = next_job(name, regions)
+            job = next_job(name, regions, takes_checks=takes_checks)
             if job is not None:
                 run_job(job, stopping)
                 continue
@@ -82,11 +89,12 @@ def _work_on_jobs(name: str, stopping: threading.Event, regions: Sequence[str] =
     connection.close()
 
 
-def next_job(name: str, regions: Sequence[str] = ()) -> Job | None:
+def next_job(name: str, regions: Sequence[str] = (), *, takes_checks: bool = True) -> Job | None:
     """Claim a job if there is one. Looking first keeps an idle worker from taking SQLite's write lock."""
-    if not Job.objects.claimable(timezone.now()).in_regions(regions).exists():
+    waiting = Job.objects.claimable(timezone.now()).in_regions(regions)
+    if not (waiting if takes_checks else waiting.without_checks()).exists():
         return None
-    return claim_job(name, regions=regions)
+    return claim_job(name, regions=regions, takes_checks=takes_checks)
 
 
 def run_job(job: Job, stopping: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from jobs.models import Job
 from jobs.moves import claim_job, move_job
 from jobs.states import JobState, JobType
 from jobs.waiting import why_waiting
+from jobs.worker import next_job, run_worker
 from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_backup, make_cluster, make_copy, make_job, text_of
 
 
@@ -113,6 +115,35 @@ def test_workers_that_claim_at_the_same_time_never_exceed_a_limit(committed, set
     assert len(taken) == Job.objects.held().count() == 3
 
 
+def test_checks_never_take_the_last_hand_of_a_worker(committed, settings, monkeypatch):
+    settings.WORKER_CONCURRENCY, settings.JOB_POLL_SECONDS, settings.JOBS_PER_REGION = 2, 0.01, 0
+    stopping, taken = threading.Event(), Queue[str]()
+
+    def work_until_told(job: Job, stopping: threading.Event) -> None:
+        taken.put(job.type)
+        stopping.wait()
+
+    monkeypatch.setattr("jobs.worker.run_job", work_until_told)
+    for _ in range(3):
+        make_check()
+    worker = threading.Thread(target=run_worker, args=(stopping,))
+    worker.start()
+    try:
+        assert taken.get(timeout=10) == JobType.VERIFY
+        make_restore(make_cluster())
+        assert taken.get(timeout=10) == JobType.RESTORE
+    finally:
+        stopping.set()
+        worker.join()
+
+
+@pytest.mark.django_db
+def test_a_worker_with_one_hand_takes_checks_too():
+    check = make_check()
+    assert next_job("worker-1", takes_checks=False) is None
+    assert next_job("worker-1") == check
+
+
 # What may not run side by side
 
 
@@ -153,12 +184,16 @@ def test_a_check_waits_for_a_repair_beside_it_but_not_for_writers_and_removals()
 
 @pytest.mark.django_db
 def test_a_claim_looks_at_pending_and_held_jobs_alone_however_many_have_ended():
-    if connection.vendor != "sqlite":
-        pytest.skip("The plan of PostgreSQL depends on its statistics, which a test's few rows do not give.")
+    if connection.vendor == "postgresql":
+        # With a table of no rows it would not trouble to open an index.
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
     plan = Job.objects.claimable(timezone.now())[:1].explain()
-    used = set(re.findall(r"USING (?:COVERING )?INDEX (\w+)", plan))
-    assert used == {"job_pending_by_priority", "job_held_by_place", "job_held_by_region", "job_held_by_backup"}
-    assert "SCAN jobs_job\n" not in plan
+    used = set(re.findall(r"(?:USING (?:COVERING )?INDEX|Scan using|Index Scan on) (\w+)", plan))
+    assert used >= {"job_pending_by_priority", "job_held_by_region"}
+    # Each of them leaves out what has ended; PostgreSQL may take any of those for a question.
+    assert used <= {"job_pending_by_priority", *(index.name for index in Job._meta.indexes if "held" in index.name)}
+    assert not re.search(r"SCAN (jobs_job|U0)$|Seq Scan", plan, re.MULTILINE)
     assert "job_held_until" in Job.objects.with_expired_lease(timezone.now()).explain()
 
 
