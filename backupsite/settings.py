@@ -16,9 +16,9 @@ env = environ.FileAwareEnv()
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY = env.str("SECRET_KEY").strip()
 # Encrypts cluster tokens and store credentials; older keys may follow, separated by commas.
-ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[])
+ENCRYPTION_KEYS: list[str] = [key.strip() for key in env.list("ENCRYPTION_KEYS", default=[])]
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -92,7 +92,7 @@ TEMPLATES = [
 ]
 
 # PostgreSQL by its address; without one, SQLite in a file.
-DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASE_URL = env.str("DATABASE_URL", default="").strip()
 if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://")):
     raise ImproperlyConfigured(
         "DATABASE_URL must look like postgres://user:password@host:5432/name. "
@@ -175,7 +175,7 @@ COPY_FACTS_SOURCE = "jobs.copy_facts.copy_facts"
 EMBEDDED_CLUSTERS = env.bool("EMBEDDED_CLUSTERS", default=False)
 
 # A message broker that wakes workers on many machines; without one they look for jobs themselves.
-BROKER_URL = env.str("BROKER_URL", default="")
+BROKER_URL = env.str("BROKER_URL", default="").strip()
 if BROKER_URL and not BROKER_URL.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
     raise ImproperlyConfigured("BROKER_URL must begin with redis://, rediss://, amqp:// or amqps://, or be unset.")
 

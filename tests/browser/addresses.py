@@ -18,6 +18,7 @@ def addresses(page: Page) -> Iterator[tuple[str, str]]:
         ("overview", "/"),
         ("clusters", "/clusters/"),
         ("jobs", "/jobs/"),
+        ("workers", "/workers/"),
         ("backups", "/backups/"),
         ("costs", "/costs/"),
         ("prices", "/prices/"),

@@ -56,6 +56,12 @@ def test_a_postgresql_database_is_named_by_its_address():
     assert (found["options"]["sslmode"], found["options"]["connect_timeout"]) == ("require", 5)
 
 
+def test_an_address_may_come_from_a_file_that_ends_with_a_line_break(tmp_path: Path):
+    file = tmp_path / "url"
+    file.write_text("postgres://ada@db.example.com/backups\n")
+    assert settings_with(DATABASE_URL_FILE=str(file))["database"] == "backups"
+
+
 @pytest.mark.parametrize("url", ["mysql://user:very-secret@db/backups", "sqlite:///elsewhere", "very-secret"])
 def test_another_database_is_refused_instead_of_ignored(url: str):
     answer = load(DATABASE_URL=url)
