@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from accounts.models import User
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
-from jobs.models import Job
+from jobs.models import Job, ScheduledRun
 from jobs.presence import why_nothing_begins
 from jobs.states import JobState
 from jobs.wording import describe_job
@@ -31,17 +31,24 @@ class Concern:
 
 
 def concerns_of(user: User, *, now: datetime) -> list[Concern]:
-    """Everything broken that `user` may look at, in three queries however much it is.
+    """Everything broken that `user` may look at, in five queries however much it is.
 
-    Failed or damaged copies of available backups, failed backups with no success since, and the restores, deletions
-    and checks that failed within RECENT with no success since.
+    Failed or damaged copies of available backups, copies that stay past their days, failed backups and missed runs of
+    schedules with no success since, and the restores, deletions and checks that failed within RECENT with no success
+    since.
     """
     copies = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).missing_or_damaged()
+    held = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).held_past_retention()
     backups = Backup.objects.visible_to(user).failed_with_none_since()
+    by_schedule: dict[int, list[ScheduledRun]] = {}
+    for run in ScheduledRun.objects.visible_to(user).missed_with_none_since():
+        by_schedule.setdefault(run.schedule_id, []).append(run)
     jobs = Job.objects.visible_to(user).failed_with_none_since(now - RECENT)
     return [
         *(_of_copy(copy) for copy in copies.select_related("region", "backup__cluster")),
+        *(_of_held_copy(copy) for copy in held.select_related("region", "backup__cluster")),
         *(_of_backup(backup) for backup in backups.select_related("cluster")),
+        *(_of_missed_runs(runs) for runs in by_schedule.values()),
         *(_of_job(job) for job in jobs.for_row()),
     ]
 
@@ -63,6 +70,32 @@ def _of_copy(copy: Copy) -> Concern:
         state=copy.state,
         state_label=copy.get_state_display(),
         reason=copy.reason,
+    )
+
+
+def _of_held_copy(copy: Copy) -> Concern:
+    return Concern(
+        title=f"{'Original' if copy.is_original else 'Copy'} in {copy.region.city}",
+        backup=copy.backup.name,
+        cluster=copy.backup.cluster.name,
+        url=copy.backup.get_absolute_url(),
+        state="held",
+        state_label="Kept past its days",
+        reason=f"It stays as the {copy.held_reason}. Make a new backup, and it ends by itself.",
+    )
+
+
+def _of_missed_runs(runs: list[ScheduledRun]) -> Concern:
+    """`runs` are those of one schedule, the newest first."""
+    newest = runs[0]
+    return Concern(
+        title=f"Schedule {newest.schedule}",
+        backup="1 run missed" if len(runs) == 1 else f"{len(runs):,} runs missed",
+        cluster=newest.schedule.cluster.name,
+        url=newest.schedule.get_absolute_url(),
+        state=newest.state,
+        state_label=newest.get_state_display(),
+        reason=newest.reason,
     )
 
 

@@ -15,6 +15,7 @@ from backups.models import Backup, BackupCollection, Copy
 from backups.states import Scope
 from clusters.models import Cluster, Plan, Region
 
+from .models import Schedule
 from .restores import MAX_COLLECTION_NAME, CollectionToRestore, RestoreRequest
 from .states import JobState, JobType
 
@@ -180,7 +181,12 @@ class JobFilterForm(forms.Form):
     cluster = forms.ModelChoiceField(
         Cluster.objects.none(), required=False, to_field_name="code", empty_label="Every cluster"
     )
+    # Reached from the page of a schedule: a list of all of them could be long.
+    schedule = forms.ModelChoiceField(
+        Schedule.objects.none(), required=False, to_field_name="code", widget=forms.HiddenInput
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["cluster"].queryset = Cluster.objects.visible_to(user)  # type: ignore[attr-defined]
+        self.fields["schedule"].queryset = Schedule.objects.visible_to(user)  # type: ignore[attr-defined]

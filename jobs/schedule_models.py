@@ -64,7 +64,7 @@ class Schedule(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("jobs:schedule-edit", args=[self.code])
+        return reverse("jobs:schedule-detail", args=[self.code])
 
     @property
     def rule(self) -> Rule:

@@ -37,20 +37,26 @@ class ScheduleQuerySet(models.QuerySet[Any]):
 
         `newest_runs` holds the newest run, with its job and the copies of its backup, or nothing.
         """
-        from backups.models import Copy
         from jobs.schedule_models import ScheduledRun, ScheduleTarget
 
-        copies = Copy.objects.select_related("region")
-        newest = ScheduledRun.objects.select_related("job__backup").prefetch_related(
-            Prefetch("job__backup__copies", queryset=copies)
-        )
         return self.select_related("cluster__region").prefetch_related(
             Prefetch("targets", queryset=ScheduleTarget.objects.select_related("region")),
-            Prefetch("runs", queryset=newest[:1], to_attr="newest_runs"),
+            Prefetch("runs", queryset=ScheduledRun.objects.for_list()[:1], to_attr="newest_runs"),
         )
 
 
 class ScheduledRunQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User) -> ScheduledRunQuerySet:
+        """Runs of schedules in the projects in which `user` may look at backups."""
+        return self.filter(schedule__project__in=projects_with(user, Privilege.BACKUP_VIEW))
+
+    def for_list(self) -> ScheduledRunQuerySet:
+        """Everything one row of a list of runs shows, in three queries however many rows."""
+        from backups.models import Copy
+
+        copies = Copy.objects.select_related("region")
+        return self.select_related("job__backup").prefetch_related(Prefetch("job__backup__copies", queryset=copies))
+
     def missed_with_none_since(self) -> ScheduledRunQuerySet:
         """Missed runs of enabled schedules that have made no backup since that succeeded, the newest first."""
         from jobs.schedule_models import ScheduledRun

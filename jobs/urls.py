@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from . import backup_views, check_views, restore_views, views, worker_views
+from . import backup_views, check_views, drop_views, restore_views, schedule_views, views, worker_views
 
 app_name = "jobs"
 
@@ -20,6 +20,14 @@ urlpatterns = [
     path("backups/<slug:code>/copies/<slug:region>/retry/", views.copy_retry, name="copy-retry"),
     path("backups/<slug:code>/copies/<slug:region>/check/", check_views.copy_check, name="copy-check"),
     path("backups/<slug:code>/copies/<slug:region>/repair/", check_views.copy_repair, name="copy-repair"),
+    path("clusters/<slug:code>/schedules/", schedule_views.schedule_list, name="schedule-list"),
+    path("clusters/<slug:code>/schedules/new/", schedule_views.schedule_create, name="schedule-create"),
+    path("clusters/<slug:code>/schedules/preview/", schedule_views.schedule_preview, name="schedule-preview"),
+    path("clusters/<slug:code>/drop/", drop_views.cluster_drop, name="cluster-drop"),
+    path("schedules/<slug:code>/", schedule_views.schedule_detail, name="schedule-detail"),
+    path("schedules/<slug:code>/edit/", schedule_views.schedule_edit, name="schedule-edit"),
+    path("schedules/<slug:code>/switch/", schedule_views.schedule_switch, name="schedule-switch"),
+    path("schedules/<slug:code>/delete/", schedule_views.schedule_delete, name="schedule-delete"),
     path("backups/<slug:code>/restore/", restore_views.restore_create, name="restore-create"),
     path("backups/<slug:code>/delete/", restore_views.backup_delete, name="backup-delete"),
 ]

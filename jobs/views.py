@@ -45,6 +45,8 @@ def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
                 jobs = jobs.filter(Q(**{field: chosen[field]}) | Q(**{f"children__{field}": chosen[field]})).distinct()
         if chosen["cluster"]:
             jobs = jobs.filter(cluster=chosen["cluster"])
+        if chosen["schedule"]:
+            jobs = jobs.filter(schedule=chosen["schedule"])
     page = Paginator(jobs, PAGE_SIZE).get_page(request.GET.get("page"))
     everything = [job for parent in page for job in (parent, *parent.children.all())]
     query = request.GET.copy()

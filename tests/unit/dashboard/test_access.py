@@ -14,9 +14,20 @@ from backups.models import Backup
 from backups.states import CopyState
 from clusters.models import Cluster
 from dataplane.milvus import CollectionInfo, CollectionRef, ServerInfo
-from jobs.models import Job
+from jobs.models import Job, Schedule
 from jobs.states import JobState, JobType
-from tests.builders import OREGON, VIRGINIA, People, all_rows, make_backup, make_cluster, make_job, make_stores, text_of
+from tests.builders import (
+    OREGON,
+    VIRGINIA,
+    People,
+    all_rows,
+    make_backup,
+    make_cluster,
+    make_job,
+    make_schedule,
+    make_stores,
+    text_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +50,7 @@ class Place:
     backup: Backup
     original: Job
     failed: Job
+    schedule: Schedule
 
 
 @pytest.fixture
@@ -51,7 +63,7 @@ def place(people, stores_root, monkeypatch) -> Place:
     backup = make_backup(cluster, copies={VIRGINIA: CopyState.FAILED})
     original = make_job(backup.copies.get(is_original=True), type=JobType.BACKUP, state=JobState.SUCCESSFUL)
     failed = make_job(backup.copies.get(region=VIRGINIA), state=JobState.FAILED, parent=original, reason="Disk gone.")
-    return Place(people, cluster, backup, original, failed)
+    return Place(people, cluster, backup, original, failed, make_schedule(cluster, is_enabled=False))
 
 
 def _cluster(place: Place) -> list[str]:
@@ -68,6 +80,10 @@ def _backup(place: Place) -> list[str]:
 
 def _job(place: Place) -> list[str]:
     return [place.failed.code]
+
+
+def _schedule(place: Place) -> list[str]:
+    return [place.schedule.code]
 
 
 def _copy(place: Place) -> list[str]:
@@ -92,6 +108,13 @@ OF_ONE_THING: dict[str, tuple[Callable[[Place], list[str]], Privilege]] = {
     "jobs:backup-quote": (_cluster, Privilege.BACKUP_MANAGE),
     "jobs:restore-create": (_backup, Privilege.BACKUP_MANAGE),
     "jobs:backup-delete": (_backup, Privilege.BACKUP_MANAGE),
+    "jobs:schedule-list": (_cluster, Privilege.BACKUP_VIEW),
+    "jobs:schedule-create": (_cluster, Privilege.BACKUP_MANAGE),
+    "jobs:schedule-preview": (_cluster, Privilege.BACKUP_MANAGE),
+    "jobs:schedule-detail": (_schedule, Privilege.BACKUP_VIEW),
+    "jobs:schedule-edit": (_schedule, Privilege.BACKUP_MANAGE),
+    "jobs:schedule-delete": (_schedule, Privilege.BACKUP_MANAGE),
+    "jobs:cluster-drop": (_cluster, Privilege.CLUSTER_MANAGE),
     "jobs:job-detail": (_job, Privilege.BACKUP_VIEW),
     "jobs:job-progress": (_job, Privilege.BACKUP_VIEW),
 }
@@ -107,6 +130,7 @@ LISTS = [
 # Actions: answered with a redirect or a page once they are done.
 ACTIONS: dict[str, tuple[Callable[[Place], list[str]], Privilege]] = {
     "clusters:cluster-check": (_cluster, Privilege.CLUSTER_VIEW),
+    "jobs:schedule-switch": (_schedule, Privilege.BACKUP_MANAGE),
     "jobs:job-cancel": (_job, Privilege.BACKUP_MANAGE),
     "jobs:copy-retry": (_copy, Privilege.BACKUP_MANAGE),
     "jobs:copy-check": (_copy, Privilege.BACKUP_MANAGE),

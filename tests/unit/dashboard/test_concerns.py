@@ -12,7 +12,8 @@ from backups.models import Backup
 from backups.states import BackupState, CopyState
 from clusters.models import Cluster
 from dashboard.concerns import RECENT, concerns_of
-from jobs.models import Job
+from jobs.models import Job, Schedule, ScheduledRun
+from jobs.retention import request_expiries
 from jobs.states import JobState, JobType
 from tests.builders import (
     FRANKFURT,
@@ -23,6 +24,7 @@ from tests.builders import (
     make_cluster,
     make_copy,
     make_job,
+    make_schedule,
     make_worker,
     text_of,
 )
@@ -174,3 +176,40 @@ def test_that_no_worker_runs_is_the_first_thing_to_look_at(people, cluster, clie
     make_worker()
     client.force_login(people.owner)
     assert "No worker is running" not in text_of(client.get("/"))
+
+
+def miss(schedule: Schedule, *, days_ago: int) -> ScheduledRun:
+    due_at = timezone.now() - timedelta(days=days_ago)
+    return ScheduledRun.objects.create(schedule=schedule, due_at=due_at, state="missed", reason=f"Away {days_ago}.")
+
+
+def test_the_missed_runs_of_a_schedule_need_one_look_until_a_later_one_has_succeeded(people, cluster):
+    schedule = make_schedule(cluster, name="nightly")
+    miss(schedule, days_ago=2)
+    miss(schedule, days_ago=1)
+    (concern,) = concerns_of(people.viewer, now=timezone.now())
+    assert (concern.title, concern.backup, concern.reason) == ("Schedule nightly", "2 runs missed", "Away 1.")
+    assert concern.url == schedule.get_absolute_url()
+    job = make_job(type=JobType.BACKUP, cluster=cluster, state=JobState.IN_PROGRESS)
+    ScheduledRun.objects.create(schedule=schedule, due_at=timezone.now(), state="started", job=job)
+    assert titles(people) == ["Schedule nightly"]
+    Job.objects.update(state=JobState.SUCCESSFUL, finished_at=timezone.now(), lease="", lease_until=None)
+    assert titles(people) == []
+
+
+def test_missed_runs_of_a_schedule_that_is_off_or_may_not_be_seen_need_none(people, cluster):
+    miss(make_schedule(cluster, is_enabled=False), days_ago=1)
+    miss(make_schedule(make_cluster()), days_ago=1)
+    assert titles(people) == []
+
+
+def test_a_copy_that_stays_past_its_days_needs_a_look_while_it_stays(people, cluster):
+    backup = make_backup(cluster, kept_days=1)
+    backup.copies.update(stored_at=timezone.now() - timedelta(days=2))
+    request_expiries(timezone.now())
+    (concern,) = concerns_of(people.viewer, now=timezone.now())
+    assert (concern.title, concern.state_label) == ("Original in Oregon", "Kept past its days")
+    assert "last proven copy of this cluster" in concern.reason
+    make_backup(cluster)
+    request_expiries(timezone.now())
+    assert titles(people) == []

@@ -15,7 +15,7 @@ from clusters.models import Cluster
 from dataplane.errors import ClusterUnreachable
 from dataplane.milvus import CollectionInfo, CollectionRef
 from jobs.states import JobState, JobType
-from tests.builders import OREGON, VIRGINIA, People, make_backup, make_cluster, make_job, make_stores
+from tests.builders import OREGON, VIRGINIA, People, make_backup, make_cluster, make_job, make_schedule, make_stores
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,7 @@ PARTS = {
     "backups:backup-copies",
     "jobs:backup-quote",
     "jobs:job-progress",
+    "jobs:schedule-preview",
     "jobs:job-table",
     "jobs:worker-table",
     "pricing:calculator-result",
@@ -49,6 +50,7 @@ NO_PAGES = {
     "jobs:copy-repair",
     "jobs:copy-retry",
     "jobs:job-cancel",
+    "jobs:schedule-switch",
     "logout",
     "health",
     "health-live",
@@ -92,6 +94,9 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
             "clusters:cluster-settings",
             "backups:cluster-backups",
             "jobs:backup-create",
+            "jobs:schedule-list",
+            "jobs:schedule-create",
+            "jobs:cluster-drop",
         ),
         [cluster.code],
     )
@@ -101,8 +106,11 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
     of_backup = dict.fromkeys(
         ("backups:backup-detail", "backups:backup-rename", "jobs:restore-create", "jobs:backup-delete"), [backup.code]
     )
+    of_schedule = dict.fromkeys(
+        ("jobs:schedule-detail", "jobs:schedule-edit", "jobs:schedule-delete"), [make_schedule(cluster).code]
+    )
     of_one = {"jobs:job-detail": [original.code], "clusters:store-edit": [people.organization.code, OREGON]}
-    return {**dict.fromkeys(ALONE, []), **of_cluster, **of_collection, **of_backup, **of_one}
+    return {**dict.fromkeys(ALONE, []), **of_cluster, **of_collection, **of_backup, **of_schedule, **of_one}
 
 
 def levels(page: bytes) -> list[int]:

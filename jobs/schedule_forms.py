@@ -1,0 +1,131 @@
+"""The shape and wording of input about schedules; the rules behind it live in the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import time
+from typing import Any
+
+from django import forms
+
+from clusters.models import Cluster, Region
+
+from .forms import SEPARATOR, BackupForm
+from .models import Schedule
+from .schedule_services import MAX_NAME_LENGTH, ScheduleRequest
+from .schedule_states import ScheduleKind
+from .schedule_wording import describe_window
+from .schedules import WEEKDAYS, zone_names
+
+# By whole hours, as people speak of their nights.
+WINDOWS = [(f"{hour:02}:00", describe_window(time(hour))) for hour in range(24)]
+_RULE_FIELDS = ("kind", "days", "window_start", "cron", "time_zone")
+DEFAULT_KEPT_DAYS = 7
+
+
+class ScheduleForm(BackupForm):
+    """When, what, where to and for how long. What belongs to the other kind of rule is not looked at."""
+
+    name = forms.CharField(max_length=MAX_NAME_LENGTH)
+    kind = forms.ChoiceField(
+        choices=ScheduleKind.choices, initial=ScheduleKind.BASIC, widget=forms.RadioSelect, label="When"
+    )
+    days = forms.TypedMultipleChoiceField(
+        choices=list(WEEKDAYS.items()), coerce=int, required=False, widget=forms.CheckboxSelectMultiple, label="Days"
+    )
+    window_start = forms.TypedChoiceField(
+        choices=WINDOWS, coerce=time.fromisoformat, required=False, empty_value=None, label="Start between"
+    )
+    cron = forms.CharField(
+        max_length=100,
+        required=False,
+        label="Cron expression",
+        help_text="Minute, hour, day of month, month, day of week (0 is Sunday). 30 2 * * 1-5 is 2:30 from Monday to "
+        "Friday.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    time_zone = forms.ChoiceField(label="Time zone")
+    is_enabled = forms.BooleanField(required=False, initial=True, label="Switched on")
+    accepts_earlier_ends = forms.BooleanField(required=False, label="End these copies earlier")
+
+    # What one choice asks for is not asked for by the other, so the browser cannot know what is required.
+    use_required_attribute = False
+
+    def __init__(
+        self,
+        *args: Any,
+        collections: Sequence[tuple[str, str]],
+        cluster: Cluster,
+        regions: Iterable[Region],
+        **kwargs: Any,
+    ) -> None:
+        """`regions` are those that `cluster` may be copied to; each has a field for how long copies stay there."""
+        super().__init__(*args, collections=collections, **kwargs)
+        self.longest = cluster.project.organization.max_retention_days
+        self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in zone_names()]  # type: ignore[attr-defined]
+        self.fields["kept_days"] = self._retention(f"Keep the original in {cluster.region.city}", required=True)
+        for region in regions:
+            self.fields[f"kept-{region.code}"] = self._retention(f"Keep copies in {region.city}", required=False)
+
+    def _retention(self, label: str, *, required: bool) -> forms.IntegerField:
+        return forms.IntegerField(
+            min_value=1,
+            max_value=self.longest,
+            required=required,
+            initial=min(DEFAULT_KEPT_DAYS, self.longest),
+            label=f"{label}, days",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        for region in data.get("regions") or ():
+            name = f"kept-{region.code}"
+            if name in self.fields and name not in self.errors and data.get(name) is None:
+                self.add_error(name, f"Say for how many days copies stay in {region.city}.")
+        return data
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether the parts that say when are filled in well enough to be read; call it after `is_valid`."""
+        return not any(name in self.errors for name in _RULE_FIELDS)
+
+    def request(self) -> ScheduleRequest:
+        """What was asked for, as far as it could be read; its rules are checked by the service."""
+        data = self.cleaned_data
+        return ScheduleRequest(
+            name=data.get("name", ""),
+            kind=ScheduleKind(data["kind"]),
+            time_zone=data["time_zone"],
+            kept_days=data.get("kept_days") or 0,
+            days=frozenset(data["days"]),
+            window_start=data["window_start"],
+            cron=data["cron"],
+            collections=self.chosen_collections if "collections" in data and "scope" in data else None,
+            kept_days_by_region={
+                region.code: data.get(f"kept-{region.code}") or 0 for region in data.get("regions") or ()
+            },
+        )
+
+    def as_typed(self) -> dict[str, Any]:
+        """What was sent, to be shown again without anybody's verdict."""
+        return {
+            name: field.widget.value_from_datadict(self.data, self.files, name) for name, field in self.fields.items()
+        }
+
+
+def initial_of(schedule: Schedule) -> dict[str, Any]:
+    """A schedule as the form shows it."""
+    targets: Mapping[str, int] = dict(schedule.targets.values_list("region", "kept_days"))
+    return {
+        "name": schedule.name,
+        "kind": schedule.kind,
+        "days": sorted(schedule.day_numbers),
+        "window_start": f"{schedule.window_start:%H:%M}" if schedule.window_start else None,
+        "cron": schedule.cron,
+        "time_zone": schedule.time_zone,
+        "scope": schedule.scope,
+        "collections": [SEPARATOR.join(pair) for pair in schedule.chosen_collections or ()],
+        "copy": bool(targets),
+        "regions": list(targets),
+        "kept_days": schedule.kept_days,
+    } | {f"kept-{code}": kept_days for code, kept_days in targets.items()}
