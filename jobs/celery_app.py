@@ -21,6 +21,7 @@ from kombu.pools import producers
 from .dispatch import dispatcher
 from .moves import claim_job
 from .presence import GENERAL, Presence, queues_for, worker_name
+from .states import JobType
 from .worker import DATABASE_TROUBLE, run_job
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ app.conf.update(
 # Set when the worker shall stop: jobs are handed back, and no further one is claimed.
 _stopping = threading.Event()
 _presence: list[Presence] = []
+# Checks read for hours and can wait: they leave one slot alone, so that a restore need not.
+_free_for_checks = threading.BoundedSemaphore(max(1, settings.WORKER_CONCURRENCY - 1))
 
 
 @app.task(name=WAKE)
@@ -63,9 +66,13 @@ def wake(code: str) -> None:
     """Carry out the job `code`, if it is still there to be taken."""
     if _stopping.is_set():
         return
+    takes_checks = _free_for_checks.acquire(blocking=False)
     try:
         slot = threading.current_thread().name.rpartition("_")[2]
-        job = claim_job(f"{worker_name()}:{slot}", code=code)
+        job = claim_job(f"{worker_name()}:{slot}", code=code, takes_checks=takes_checks)
+        if takes_checks and (job is None or job.type != JobType.VERIFY):
+            _free_for_checks.release()
+            takes_checks = False
         if job is None:
             dispatcher().not_taken(code)
         else:
@@ -74,6 +81,9 @@ def wake(code: str) -> None:
         # The lease of a job in hand runs out, and the sweep gives it back; one that was not claimed is delivered again.
         log.warning("The database does not answer: %s", trouble)
         close_old_connections()
+    finally:
+        if takes_checks:
+            _free_for_checks.release()
 
 
 def send(code: str, queue: str) -> None:

@@ -37,7 +37,7 @@ class Dispatcher(Protocol):
         """
 
     def not_taken(self, code: str) -> None:
-        """A woken worker could not claim the job: something stands against it for now."""
+        """A woken worker could not claim the job: something stands against it for now, or against this worker."""
 
 
 @cache
@@ -91,8 +91,9 @@ class MessageDispatcher:
     def not_taken(self, code: str) -> None:
         from .models import Job
 
-        # Delivered again as soon as it may run.
-        Job.objects.filter(code=code, state=JobState.PENDING).update(deliver_after=None)
+        # Delivered again as soon as it may run. One that only this worker had no hand free for waits its time.
+        if not Job.objects.claimable(timezone.now()).filter(code=code).exists():
+            Job.objects.filter(code=code, state=JobState.PENDING).update(deliver_after=None)
 
     def _announce(self, job_id: int, code: str, region: str) -> None:
         now = timezone.now()

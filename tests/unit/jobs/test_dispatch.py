@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from jobs import celery_app
 from jobs.celery_app import BrokerDown, wake
 from jobs.dispatch import (
     FIRST_PATIENCE_SECONDS,
@@ -148,6 +150,25 @@ def test_a_woken_worker_that_may_not_begin_leaves_the_job_to_the_next_sweep(brok
     assert (removal.state, removal.deliver_after) == (JobState.PENDING, None)
     make_worker()
     assert dispatcher().deliver_waiting(timezone.now()) == 0
+
+
+def test_checks_leave_one_slot_alone_and_are_offered_again_later(broker, monkeypatch):
+    later = timezone.now() + timedelta(minutes=5)
+    check = make_job(make_copy(), type=JobType.VERIFY, deliveries=1, deliver_after=later)
+    monkeypatch.setattr("jobs.celery_app._free_for_checks", threading.BoundedSemaphore(1))
+    monkeypatch.setattr("jobs.celery_app.run_job", lambda job, stopping: wake(check.code))
+    urgent = make_job(make_copy(), type=JobType.RESTORE)
+    celery_app._free_for_checks.acquire()
+    wake(urgent.code)
+    check.refresh_from_db()
+    assert (check.state, check.deliver_after) == (JobState.PENDING, later)
+    assert Job.objects.get(pk=urgent.pk).state == JobState.IN_PROGRESS
+
+    celery_app._free_for_checks.release()
+    wake(check.code)
+    check.refresh_from_db()
+    assert check.state == JobState.IN_PROGRESS
+    assert celery_app._free_for_checks.acquire(blocking=False)
 
 
 def test_a_message_for_a_job_that_was_taken_or_has_ended_or_never_was_changes_nothing(broker):
