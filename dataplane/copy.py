@@ -12,6 +12,9 @@ from dataplane.pool import each, threads_for
 from dataplane.progress import Progress, stop_if_asked
 from dataplane.stores.base import ObjectStore
 
+HANDFUL_BYTES = 1024 * 1024
+HANDFULS_PER_THREAD = 8
+
 
 @dataclass(frozen=True, slots=True)
 class CopyPlan:
@@ -65,15 +68,17 @@ def copy_backup(
     on_progress(Progress(done_bytes, total_bytes))
     damaged: list[str] = []
 
-    def send(chunk: ChunkRef) -> tuple[str, int | None]:
-        key = layout.chunk_key(plan.cluster_id, chunk.sha256)
-        return key, _send(key, chunk, source, target)
+    def send(chunks: list[ChunkRef]) -> list[tuple[str, int | None]]:
+        keys = [layout.chunk_key(plan.cluster_id, chunk.sha256) for chunk in chunks]
+        return [(key, _send(key, chunk, source, target)) for key, chunk in zip(keys, chunks, strict=True)]
 
-    for key, sent in each(lacking, send, threads=threads_for(source, target), should_stop=should_stop):
-        if sent is None:
-            damaged.append(key)
-            continue
-        done_bytes += sent
+    threads = threads_for(source, target)
+    for results in each(_handfuls(lacking, threads), send, threads=threads, should_stop=should_stop):
+        for key, sent in results:
+            if sent is None:
+                damaged.append(key)
+            else:
+                done_bytes += sent
         on_progress(Progress(done_bytes, total_bytes))
     if damaged:
         raise BackupDamaged(
@@ -95,6 +100,21 @@ def copy_backup(
         skipped_bytes=skipped_bytes,
         object_count=len(manifest.chunks) + 2,
     )
+
+
+def _handfuls(chunks: list[ChunkRef], threads: int) -> Iterator[list[ChunkRef]]:
+    """Small chunks together, for handing one to a thread costs as much as copying it; enough for every thread."""
+    at_most = max(1, len(chunks) // (HANDFULS_PER_THREAD * threads))
+    handful: list[ChunkRef] = []
+    size_bytes = 0
+    for chunk in chunks:
+        handful.append(chunk)
+        size_bytes += chunk.size_bytes
+        if len(handful) == at_most or size_bytes >= HANDFUL_BYTES:
+            yield handful
+            handful, size_bytes = [], 0
+    if handful:
+        yield handful
 
 
 class _Differs(Exception):

@@ -214,7 +214,23 @@ def to_json(manifest: Manifest) -> bytes:
     """The stored form. The same manifest always gives the same bytes."""
     body = strict_json.encode(manifest)
     document = {"format": FORMAT, "sha256": _digest(body), "manifest": body}
-    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    return (_laid_out(document) + "\n").encode()
+
+
+_on_one_line = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _laid_out(value: Any, margin: str = "") -> str:
+    """JSON for a text editor: a line for every object or list that holds no other, such as a chunk."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if not any(isinstance(item, (dict, list)) for item in inner):
+        return _on_one_line(value)
+    deeper = margin + " "
+    if isinstance(value, dict):
+        lines = [f"{deeper}{_on_one_line(key)}: {_laid_out(item, deeper)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    lines = [f"{deeper}{_laid_out(item, deeper)}" for item in value]
+    return "[\n" + ",\n".join(lines) + f"\n{margin}]"
 
 
 def from_json(data: bytes, *, source: str = "The manifest") -> Manifest:

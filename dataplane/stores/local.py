@@ -21,12 +21,14 @@ from dataplane.errors import (
 from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
 from dataplane.stores.disk import DiskFlush, sync_folder
 
+MAX_NAME_LENGTH = 255
 ABANDONED_SECONDS = 24 * 3600.0
 """No write takes this long: an unfinished file this old belongs to a process that was killed."""
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in a core's cache from the read over the digest to the write."""
-UNFINISHED = ".unfinished"
-"""Where objects are written before their rename; never listed. Below the root, so that the rename stays on one disk."""
+UNFINISHED = ".unfinished-"
+"""Begins the name of an object until it is complete; never listed. Beside its later place, because a file system lets
+only one rename at a time cross folders."""
 
 
 class LocalStore:
@@ -44,27 +46,27 @@ class LocalStore:
     def __init__(self, root: Path, *, name: str = "") -> None:
         self.root = root
         self.name = name or f"folder {root}"
-        self._unfinished = root / UNFINISHED
-        self._unsynced: set[Path] = set()
+        # Of files as text: to make a Path takes as long as to open a small file.
+        self._beginning = os.path.join(root, "")
+        self._unsynced: set[str] = set()
         """Folders with names that are not flushed."""
-        self._unproven: set[Path] = set()
+        self._unproven: set[str] = set()
         """Files written since the last sync."""
         self._disk: DiskFlush | None = None
         """Open from the first write to the sync, where the file system is flushed as a whole."""
         self._flushes_whole: bool | None = None
         self._lock = Lock()
-        self._has_swept = False
+        self._abandoned: set[str] = set()
+        """Files of killed writers that a listing has met; the next write removes them."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         checked_prefix(prefix)
         self._require_root()
-        if prefix.startswith(UNFINISHED):
-            return iter(())
         # Walk only the deepest folder the prefix names: a store may hold many clusters.
         start = self.root / prefix.rpartition("/")[0]
         try:
             inside = "" if start == self.root else f"{start.relative_to(self.root).as_posix()}/"
-            found = sorted(_files_below(str(start), inside, prefix), key=lambda info: info.key)
+            found = sorted(_files_below(str(start), inside, prefix, self._abandoned), key=lambda info: info.key)
         except OSError as error:
             raise self._translated(error, prefix, "list") from error
         self._require_root()  # still there: what was found is not half of a disk that went away meanwhile
@@ -88,17 +90,20 @@ class LocalStore:
     def read_bytes(self, key: str) -> bytes:
         path = self._path(key)
         try:
-            return path.read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                return file.readall()
         except OSError as error:
             raise self._translated(error, key, "read") from error
 
     def write(self, key: str, data: bytes | Iterable[bytes]) -> ObjectInfo:
         path = self._path(key)
-        unfinished = self._unfinished / os.urandom(16).hex()
+        folder, _, name = path.rpartition("/")
+        unfinished = f"{folder}/{UNFINISHED}{os.urandom(8).hex()}-{name}"[: len(folder) + MAX_NAME_LENGTH]
         size_bytes = 0
         try:
             flushes_whole = self._prepare_flush()
-            descriptor = self._open_new(unfinished)
+            self._remove_abandoned()
+            descriptor = self._open_new(unfinished, folder)
             try:
                 try:
                     for piece in (data,) if isinstance(data, bytes) else data:
@@ -111,7 +116,7 @@ class LocalStore:
                 self._rename(unfinished, path)
             except BaseException:
                 with suppress(OSError):
-                    unfinished.unlink()
+                    os.unlink(unfinished)
                 raise
         except OSError as error:
             raise self._translated(error, key, "write") from error
@@ -121,13 +126,15 @@ class LocalStore:
         path = self._path(key)
         self._require_root()
         try:
-            path.unlink(missing_ok=True)
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # and yet the folder may owe a flush, of a deletion before this one
         except NotADirectoryError:
             return
         except OSError as error:
             raise self._translated(error, key, "delete") from error
         with self._lock:
-            self._unsynced.add(path.parent)
+            self._unsynced.add(os.path.dirname(path))
 
     def sync(self) -> None:
         try:
@@ -143,11 +150,11 @@ class LocalStore:
                 disk.flush()
             else:
                 for folder in sorted(folders):
-                    sync_folder(folder)
+                    sync_folder(Path(folder))
         except OSError as error:
             for path in files:
                 with suppress(OSError):
-                    path.unlink()
+                    os.unlink(path)
             with self._lock:
                 self._unsynced |= folders
             raise self._translated(error, "", "flush") from error
@@ -161,34 +168,29 @@ class LocalStore:
                 self._disk = disk if self._flushes_whole else None
             return self._disk is not None
 
-    def _open_new(self, unfinished: Path) -> int:
-        """A descriptor of the new file `unfinished`. The folder is there but for the first write to a new store."""
+    def _open_new(self, unfinished: str, folder: str) -> int:
+        """A descriptor of the new file `unfinished`. Its folder is there but for the first write into it."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._sweep()
         try:
             return os.open(unfinished, flags, 0o666)
         except FileNotFoundError:
-            self._make_folder(self._unfinished)
+            self._make_folder(Path(folder))
             return os.open(unfinished, flags, 0o666)
 
-    def _rename(self, unfinished: Path, path: Path) -> None:
-        try:
-            unfinished.rename(path)
-        except FileNotFoundError:
-            self._make_folder(path.parent)
-            unfinished.rename(path)
+    def _rename(self, unfinished: str, path: str) -> None:
+        os.rename(unfinished, path)
         with self._lock:
             if self._flushes_whole:
                 self._unproven.add(path)
             else:
-                self._unsynced.add(path.parent)
+                self._unsynced.add(os.path.dirname(path))
 
-    def _path(self, key: str) -> Path:
-        if checked_key(key).startswith(UNFINISHED):
+    def _path(self, key: str) -> str:
+        if f"/{UNFINISHED}" in f"/{checked_key(key)}":
             raise StoreMisconfigured(
-                f"The object key {key!r} is not allowed: {self.name} keeps unfinished writes there."
+                f"The object key {key!r} is not allowed: {self.name} names unfinished writes like this."
             )
-        return self.root / key
+        return self._beginning + key
 
     def _require_root(self) -> None:
         try:
@@ -207,17 +209,12 @@ class LocalStore:
         for new in reversed(missing):
             new.mkdir(exist_ok=True)
             with self._lock:
-                self._unsynced.add(new.parent)
+                self._unsynced.add(os.fspath(new.parent))
 
-    def _sweep(self) -> None:
-        """Once per store, remove what killed writers left behind."""
-        if self._has_swept:
-            return
-        self._has_swept = True
-        for path in self._unfinished.iterdir() if self._unfinished.is_dir() else ():
-            with suppress(FileNotFoundError):
-                if time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                    path.unlink()
+    def _remove_abandoned(self) -> None:
+        while self._abandoned:
+            with suppress(OSError, KeyError):  # somebody else has removed it
+                os.unlink(self._abandoned.pop())
 
     def _gone(self) -> StoreUnreachable:
         return StoreUnreachable(
@@ -252,7 +249,7 @@ def _write_all(file_descriptor: int, piece: bytes) -> None:
         view = view[os.write(file_descriptor, view) :]
 
 
-def _files_below(folder: str, inside: str, prefix: str) -> Iterator[ObjectInfo]:
+def _files_below(folder: str, inside: str, prefix: str, abandoned: set[str]) -> Iterator[ObjectInfo]:
     """Every object below `folder` whose key starts with `prefix`, in no order. `inside`: its key and a slash.
 
     Strings, because a store of many small objects would spend longer on making paths than on reading folders.
@@ -263,10 +260,13 @@ def _files_below(folder: str, inside: str, prefix: str) -> Iterator[ObjectInfo]:
         return  # no such folder under a root that is there: nothing has been written below it
     for entry in entries:
         key = inside + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if key != UNFINISHED and (key.startswith(prefix) or prefix.startswith(key)):
-                yield from _files_below(entry.path, f"{key}/", prefix)
-        elif key.startswith(prefix):
-            with suppress(FileNotFoundError):  # deleted by somebody else between the two system calls
+        with suppress(FileNotFoundError):  # deleted by somebody else between two system calls
+            if entry.name.startswith(UNFINISHED):
+                if time() - entry.stat().st_mtime > ABANDONED_SECONDS:
+                    abandoned.add(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                if key.startswith(prefix) or prefix.startswith(key):
+                    yield from _files_below(entry.path, f"{key}/", prefix, abandoned)
+            elif key.startswith(prefix):
                 status = entry.stat()
                 yield ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))

@@ -124,7 +124,7 @@ def everything(stores_root: Path) -> dict[str, Any]:
     files = {
         str(path.relative_to(stores_root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(stores_root.rglob("*"))
-        if path.is_file() and ".unfinished" not in path.parts
+        if path.is_file() and not path.name.startswith(".unfinished-")
     }
     return rows | {"files": files}
 

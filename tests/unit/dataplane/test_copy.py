@@ -8,7 +8,7 @@ import pytest
 
 from dataplane import layout
 from dataplane.commit import commit, read_manifest
-from dataplane.copy import CopyPlan, CopyReport, copy_backup
+from dataplane.copy import CopyPlan, CopyReport, _handfuls, copy_backup
 from dataplane.errors import (
     BackupDamaged,
     BackupMissing,
@@ -18,7 +18,7 @@ from dataplane.errors import (
     StoreFull,
     StoreUnreachable,
 )
-from dataplane.manifest import LineageStep, to_json
+from dataplane.manifest import ChunkRef, LineageStep, to_json
 from dataplane.progress import Progress
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.faulty import FaultyStore
@@ -157,7 +157,7 @@ def test_a_file_that_is_not_what_its_name_says_leaves_nothing_in_another_folder(
         copy(source, target)
     assert damaged.value.objects == (harmed,)
     assert all_keys(target) == sorted({*chunk_keys(manifest)} - {harmed})
-    assert list((target.root / ".unfinished").iterdir()) == []
+    assert list(target.root.rglob(".unfinished-*")) == []
 
 
 def test_a_copy_between_folders_never_holds_a_whole_object_in_memory(tmp_path: Path) -> None:
@@ -321,3 +321,16 @@ def test_nothing_can_be_committed_without_its_chunks() -> None:
     with pytest.raises(ObjectsVanished):
         commit(store, make_manifest(make_entry([make_chunk(b"never written")])), may_commit=always_allowed)
     assert all_keys(store) == []
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "count", "longest"),
+    [(100, 1000, 62), (300_000, 1000, 4), (9_000_000, 40, 1), (100, 15, 1)],
+)
+def test_small_chunks_are_taken_together_but_never_so_many_that_a_thread_has_nothing_to_do(
+    size_bytes: int, count: int, longest: int
+) -> None:
+    chunks = [ChunkRef(f"{number:064x}", size_bytes, 1, "", number, number) for number in range(count)]
+    handfuls = list(_handfuls(chunks, threads=2))
+    assert [chunk for handful in handfuls for chunk in handful] == chunks
+    assert max(map(len, handfuls)) == longest

@@ -71,28 +71,37 @@ def test_each_refusal_of_the_system_becomes_its_own_error(
     with pytest.raises(expected, match="could not write key"):
         store.write("key", b"x")
     monkeypatch.undo()
-    assert list(tmp_path.rglob("*")) == [tmp_path / ".unfinished"]
+    assert list(tmp_path.rglob("*")) == []
 
 
-def test_what_a_killed_writer_left_behind_is_never_listed(tmp_path: Path) -> None:
-    (tmp_path / ".unfinished").mkdir()
-    (tmp_path / ".unfinished" / "abc").write_bytes(b"half")
+def test_what_a_killed_writer_left_behind_is_never_listed_nor_read(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    store.write("key", b"x")
-    assert [info.key for info in store.list("")] == ["key"]
-    assert list(store.list(".unfinished/")) == []
+    store.write("cluster/key", b"x")
+    (tmp_path / "cluster" / ".unfinished-abc-key").write_bytes(b"half")
+    for prefix in ("", "cluster/", "cluster/.unfinished-"):
+        assert [info.key for info in store.list(prefix)] == ["cluster/key"][: not prefix.endswith("-")]
     with pytest.raises(StoreMisconfigured):
-        store.read_bytes(".unfinished/abc")
+        store.read_bytes("cluster/.unfinished-abc-key")
 
 
-def test_what_a_killed_writer_left_behind_a_day_ago_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".unfinished").mkdir()
+def test_what_a_killed_writer_left_behind_a_day_ago_is_removed_by_the_next_that_lists_and_writes(
+    tmp_path: Path,
+) -> None:
+    store = LocalStore(tmp_path)
     for name, age_seconds in (("old", 25 * 3600), ("young", 3600)):
-        path = tmp_path / ".unfinished" / name
+        path = tmp_path / f".unfinished-{name}"
         path.write_bytes(b"half")
         os.utime(path, (time() - age_seconds,) * 2)
-    LocalStore(tmp_path).write("key", b"x")
-    assert [path.name for path in (tmp_path / ".unfinished").iterdir()] == ["young"]
+    assert list(store.list("")) == []
+    assert len(list(tmp_path.iterdir())) == 2, "a listing changes nothing"
+    store.write("key", b"x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".unfinished-young", "key"]
+
+
+def test_the_longest_name_that_a_file_can_have_is_written(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("folder/" + "n" * 255, b"x")
+    assert [len(info.key) for info in store.list("")] == [7 + 255]
 
 
 def test_without_a_flush_of_the_whole_disk_each_file_and_each_new_folder_is_flushed(
