@@ -13,6 +13,8 @@ from .models import CustomRole, CustomRolePrivilege, Organization, OrganizationM
 from .privileges import OrganizationRole, Privilege, ProjectRole
 
 LONGEST_NAME = 120
+# Ten years: what is to stay longer is better made by hand, and kept until somebody deletes it.
+LONGEST_RETENTION_DAYS = 3_650
 
 
 @transaction.atomic
@@ -74,6 +76,14 @@ def set_project_role(
     OrganizationMember.objects.get_or_create(organization=project.organization, user=person)
     ProjectMember.objects.update_or_create(project=project, user=person, defaults={"role": role, "custom_role": named})
     return person
+
+
+def set_longest_retention(*, organization: Organization, days: int) -> None:
+    """Say how long schedules of `organization` may keep what they make (R9). What they keep longer already stays so."""
+    if not 1 <= days <= LONGEST_RETENTION_DAYS:
+        raise Refused(f"A retention is 1 to {LONGEST_RETENTION_DAYS:,} days long, not {days:,}.", field="days")
+    organization.max_retention_days = days
+    organization.save(update_fields=["max_retention_days"])
 
 
 def _custom_role(organization: Organization, name: str, privileges: Collection[Privilege]) -> CustomRole:

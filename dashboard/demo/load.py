@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import time
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -26,6 +27,8 @@ from clusters.services import register_cluster, set_store
 from dataplane.milvus import DEFAULT_DATABASE, DEFAULT_PARTITION, ClusterEndpoint, CollectionRef
 from dataplane.milvus import Cluster as MilvusCluster
 from dataplane.milvus_lite import MilvusLiteServer
+from jobs.schedule_services import ScheduleRequest, create_schedule
+from jobs.schedule_states import ScheduleKind
 
 from .contents import CLUSTERS, ClusterContents, DemoCollection
 from .notes import DemoCluster, DemoNotes, loading_path, notes_path, read_notes, write_notes
@@ -91,6 +94,26 @@ def _create_rows(notes: DemoNotes) -> None:
         folder = Path(settings.VAR_DIR) / "stores" / region.code
         folder.mkdir(parents=True, exist_ok=True)
         set_store(user=people["owner"], organization=organization, region=region, url=folder.as_uri(), options=None)
+    _create_schedule(project, people["project admin"])
+
+
+def _create_schedule(project: Project, admin: User) -> None:
+    """One to look at and to switch on. Switched on it would make a backup at once, beside which nobody can make theirs
+    by hand, and that is what a visitor does first."""
+    create_schedule(
+        user=admin,
+        cluster=Cluster.objects.get(project=project, name=CLUSTERS[0].name),
+        request=ScheduleRequest(
+            name="nightly",
+            kind=ScheduleKind.BASIC,
+            time_zone="America/Los_Angeles",
+            days=frozenset(range(1, 8)),
+            window_start=time(1),
+            kept_days=7,
+            kept_days_by_region={"gcp-europe-west3": 30},
+        ),
+        is_enabled=False,
+    )
 
 
 def _fill_clusters() -> None:

@@ -22,6 +22,7 @@ from dashboard.demo.notes import (
     readable_password,
     write_notes,
 )
+from jobs.models import Job, Schedule
 
 
 def dot(left: list[float], right: list[float]) -> float:
@@ -165,6 +166,14 @@ def test_every_region_has_a_store_that_was_tried(demo):
     load.load_demo()
     assert Store.objects.filter(check_failure="", checked_at__isnull=False).count() == Region.objects.count() > 0
     assert Store.objects.get(region="gcp-europe-west3").url == (demo / "stores" / "gcp-europe-west3").as_uri()
+
+
+def test_a_schedule_waits_to_be_switched_on_and_nothing_runs_by_itself(demo):
+    load.load_demo()
+    schedule = Schedule.objects.get()
+    assert (schedule.cluster.name, schedule.is_enabled, schedule.kept_days) == ("docs-search", False, 7)
+    assert schedule.targets.get().region_id == "gcp-europe-west3"
+    assert not Job.objects.exists()
 
 
 def test_a_second_load_changes_nothing(demo):

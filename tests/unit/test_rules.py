@@ -1,6 +1,7 @@
 """The rules of the product, below the forms: pure functions, services, and what the database itself refuses.
 
-R13 and R14 are proven in tests/unit/pricing; R11 and R12 come with schedules and with dropping clusters.
+R13 and R14 are proven in tests/unit/pricing, R11 and the rest of R9 and R10 in jobs/test_schedule_services.py and
+test_schedule_firing.py, R12 in jobs/test_drops.py.
 """
 
 from __future__ import annotations

@@ -173,3 +173,25 @@ def test_a_weak_password_adds_nobody(project, monkeypatch):
     with pytest.raises(CommandError, match="too short"):
         add("vera@example.com", "viewer")
     assert not User.objects.exists()
+
+
+# set_longest_retention
+
+
+def test_the_longest_retention_of_an_organization_is_set_by_name_or_code():
+    organization = make_organization("Acme")
+    assert "up to 90 days" in run("set_longest_retention", "90", "--organization", "acme")
+    organization.refresh_from_db()
+    assert organization.max_retention_days == 90
+    run("set_longest_retention", "365", "--organization", organization.code)
+    organization.refresh_from_db()
+    assert organization.max_retention_days == 365
+
+
+@pytest.mark.parametrize(("days", "name"), [("0", "Acme"), ("3651", "Acme"), ("90", "Twice"), ("90", "Nobody")])
+def test_a_retention_that_cannot_be_meant_or_belongs_to_no_one_organization_is_refused(days, name):
+    for existing in ("Acme", "Twice", "Twice"):
+        make_organization(existing)
+    with pytest.raises(CommandError, match=r"not \d|organizations are called"):
+        run("set_longest_retention", days, "--organization", name)
+    assert set(Organization.objects.values_list("max_retention_days", flat=True)) == {30}
