@@ -40,7 +40,7 @@ def request_verification(*, user: User | None, copy: Copy, depth: Depth = "full"
 def request_repair(*, user: User | None, copy: Copy) -> Job:
     """Queue a repair of a damaged copy, the original too, with what the other regions hold."""
     copy = _lock(user, copy)
-    if reason := why_not_repaired(copy, _work_on(copy), has_sources=Copy.objects.may_repair(copy).exists()):
+    if reason := why_not_repaired_now(copy):
         raise JobRefused(reason)
     return _create(JobType.REPAIR, user=user, copy=copy, parameters={})
 
@@ -59,6 +59,13 @@ def why_not_repaired(copy: Copy, work: Job | None, *, has_sources: bool) -> str:
     if not has_sources:
         return "No other region holds anything of this cluster to repair it from. Create a new backup."
     return _busy(work)
+
+
+def why_not_repaired_now(copy: Copy) -> str:
+    """`why_not_repaired` for one copy, asking the database what the answer needs."""
+    if copy.state != CopyState.DAMAGED:
+        return why_not_repaired(copy, None, has_sources=False)
+    return why_not_repaired(copy, _work_on(copy), has_sources=Copy.objects.may_repair(copy).exists())
 
 
 def describe_work(job: Job) -> str:

@@ -13,7 +13,7 @@ from backups.states import CopyState
 from .check_services import describe_work, why_not_checked, why_not_repaired
 from .models import Job
 from .savings import savings_of
-from .states import JobType
+from .states import CHECKS
 from .wording import describe_saving
 
 
@@ -28,7 +28,7 @@ def copy_facts(copies: Sequence[Copy]) -> dict[int, CopyFacts]:
     facts = {}
     for copy in copies:
         job, saving = work.get(copy.pk), savings.get(copy.pk)
-        is_check = job is not None and job.type in (JobType.VERIFY, JobType.REPAIR)
+        is_check = job is not None and job.type in CHECKS
         check_refusal = why_not_checked(copy, job)
         repair_refusal = why_not_repaired(copy, job, has_sources=bool(stores - {copy.store_id}))
         facts[copy.pk] = CopyFacts(

@@ -38,7 +38,7 @@ def mark_sharers(copy: Copy, keys: Iterable[str], *, hold: Hold) -> None:
             record_damage(beside[code], reason=reason)
 
 
-def name_some(keys: Iterable[str], *, at_most: int = 3) -> str:
+def name_some(keys: Iterable[str], *, at_most: int = 1) -> str:
     """The first few of `keys`, and how many more there are."""
     listed = sorted(keys)
     more = len(listed) - at_most

@@ -18,7 +18,7 @@ from accounts.privileges import Privilege
 from backups.states import CopyState, Origin
 
 from .barriers import barriers
-from .states import ACTIVE, REMOVERS, JobState, JobType
+from .states import ACTIVE, CHECKS, REMOVERS, JobState, JobType
 
 
 class JobQuerySet(models.QuerySet[Any]):
@@ -87,7 +87,7 @@ class JobQuerySet(models.QuerySet[Any]):
             type__in=REMOVERS, copy=OuterRef("copy"), pk__gt=OuterRef("pk"), state=JobState.SUCCESSFUL
         )
         proven = Job.objects.filter(
-            type__in=[JobType.VERIFY, JobType.REPAIR],
+            type__in=CHECKS,
             copy=OuterRef("copy"),
             pk__gt=OuterRef("pk"),
             state=JobState.SUCCESSFUL,

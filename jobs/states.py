@@ -65,6 +65,9 @@ WRITERS = [JobType.BACKUP, JobType.COPY, JobType.REPAIR]  # put chunks into the 
 REMOVERS = [JobType.DELETE, JobType.EXPIRE]  # take chunks out of it
 READERS = [JobType.RESTORE, JobType.COPY, JobType.REPAIR]  # read the backup from copies besides their own
 
+# About one copy that is there already: they find out what it is worth.
+CHECKS = [JobType.VERIFY, JobType.REPAIR]
+
 # What counts against JOBS_PER_CLUSTER: what really talks to the cluster. The others talk to stores alone.
 TALKS_TO_CLUSTER = [JobType.BACKUP, JobType.RESTORE]
 # What neither waits for JOBS_PER_REGION nor counts against it. Who restores has lost something and waits for nobody.

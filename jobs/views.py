@@ -19,11 +19,12 @@ from accounts.privileges import Privilege
 from backups.models import Backup, Copy
 
 from . import services
+from .check_services import why_not_repaired_now
 from .errors import JobRefused
 from .forms import JobFilterForm
 from .models import Job
 from .savings import savings_of
-from .states import JobState, JobType
+from .states import CHECKS, JobState, JobType
 from .waiting import why_waiting
 from .wording import describe_saving
 
@@ -84,6 +85,7 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
         "saving": _saving(job) if job.type == JobType.COPY and job.state == JobState.SUCCESSFUL else "",
         "is_live": job.is_active or any(copy.is_active for copy in copies),
         "may_cancel": may_manage and job.is_cancelable,
+        "may_repair": may_manage and job.type in CHECKS and not why_not_repaired_now(job.copy),
         "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,
     }
 

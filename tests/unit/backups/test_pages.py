@@ -172,7 +172,7 @@ def test_the_buttons_queue_a_check_and_lead_to_it(admin, cluster, depth, expecte
     job = Job.objects.get()
     assert answer["Location"] == job.get_absolute_url()
     assert (job.type, job.parameters) == (JobType.VERIFY, {"depth": expected})
-    assert ("Quick: presence and size" in text_of(admin.get(job.get_absolute_url()))) == (expected == "quick")
+    assert ("Quick: every object is there" in text_of(admin.get(job.get_absolute_url()))) == (expected == "quick")
 
 
 def test_a_repair_is_queued_by_its_button_and_a_second_one_is_refused(admin, cluster):

@@ -97,8 +97,7 @@ def test_a_check_that_finds_damage_is_never_green_and_names_the_objects(copied, 
     assert "Repair this copy" in job.reason
     assert set(job.notes) == {f"Damaged or missing: {first}", f"Damaged or missing: {second}"}
     assert (job.copy.state, job.copy.verified_at) == (CopyState.DAMAGED, copy.verified_at)
-    assert first in job.copy.reason
-    assert second in job.copy.reason
+    assert f"2 damaged or missing objects: {min(first, second)} and 1 more" in job.copy.reason
     assert job.copy.damaged_at is not None
     assert state_of(original_of(copied)) == CopyState.AVAILABLE
 
@@ -347,3 +346,21 @@ def test_a_backup_that_is_being_checked_is_not_deleted(copied):
     request_verification(user=None, copy=original_of(copied))
     with pytest.raises(Exception, match="is in use by Check copy"):
         request_deletion(user=make_user_of(copied), backup=copied)
+
+
+def test_each_other_region_is_asked_once_the_likeliest_first(stores_root, monkeypatch):
+    backup = make_stored_backup(stores_root, copies=[VIRGINIA, FRANKFURT])
+    run_next(), run_next()
+    make_stored_backup_beside(backup, stores_root)
+    record_damage(original_of(backup), reason="A check found it damaged.")
+    copy = backup.copies.get(region=VIRGINIA)
+    record_damage(copy, reason="A restore found it damaged.")
+    asked: list[str] = []
+
+    def mend(*, sources: Any, **arguments: Any) -> Any:
+        asked.extend(store.name.partition(" ")[0] for store in sources)
+        return repair_backup(sources=sources, **arguments)
+
+    monkeypatch.setattr("jobs.checks.repair_backup", mend)
+    assert repair(copy).state == JobState.SUCCESSFUL
+    assert asked == [FRANKFURT, OREGON]

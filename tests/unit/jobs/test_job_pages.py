@@ -166,3 +166,21 @@ def test_a_name_with_markup_is_shown_as_text(admin, cluster):
         page = admin.get(url).content.decode()
         assert "<script>alert" not in page
         assert "<b>no" not in page
+
+
+@pytest.mark.parametrize(
+    ("state", "who", "is_offered"),
+    [
+        (CopyState.DAMAGED, "project_admin", True),
+        (CopyState.DAMAGED, "viewer", False),
+        (CopyState.AVAILABLE, "project_admin", False),
+    ],
+)
+def test_a_check_that_found_damage_offers_the_repair(people, cluster, client, state, who, is_offered):
+    client.force_login(getattr(people, who))
+    copy = make_backup(cluster, copies={FRANKFURT: state}).copies.get(region=FRANKFURT)
+    job = make_job(
+        copy, type=JobType.VERIFY, state=JobState.FAILED, parameters={"depth": "full"}, reason="Damage found."
+    )
+    page = client.get(job.get_absolute_url()).content.decode()
+    assert (reverse("jobs:copy-repair", args=[copy.backup.code, FRANKFURT]) in page) == is_offered
