@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import time
 from typing import Any
 
@@ -19,6 +19,7 @@ from .schedules import WEEKDAYS, zone_names
 
 # By whole hours, as people speak of their nights.
 WINDOWS = [(f"{hour:02}:00", describe_window(time(hour))) for hour in range(24)]
+# What says when; the rest says what, where to and for how long.
 _RULE_FIELDS = ("kind", "days", "window_start", "cron", "time_zone")
 DEFAULT_KEPT_DAYS = 7
 
@@ -31,15 +32,23 @@ class ScheduleForm(BackupForm):
         choices=ScheduleKind.choices, initial=ScheduleKind.BASIC, widget=forms.RadioSelect, label="When"
     )
     days = forms.TypedMultipleChoiceField(
-        choices=list(WEEKDAYS.items()), coerce=int, required=False, widget=forms.CheckboxSelectMultiple, label="Days"
+        choices=list(WEEKDAYS.items()),
+        coerce=int,
+        widget=forms.CheckboxSelectMultiple,
+        label="Days",
+        error_messages={"required": "Choose at least one day of the week."},
     )
     window_start = forms.TypedChoiceField(
-        choices=WINDOWS, coerce=time.fromisoformat, required=False, empty_value=None, label="Start between"
+        choices=WINDOWS,
+        coerce=time.fromisoformat,
+        empty_value=None,
+        label="Start between",
+        error_messages={"required": "Choose when the window begins."},
     )
     cron = forms.CharField(
         max_length=100,
-        required=False,
         label="Cron expression",
+        error_messages={"required": "Write when, for example 30 2 * * 1-5."},
         help_text="Minute, hour, day of month, month, day of week (0 is Sunday). 30 2 * * 1-5 is 2:30 from Monday to "
         "Friday.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
@@ -56,38 +65,43 @@ class ScheduleForm(BackupForm):
         *args: Any,
         collections: Sequence[tuple[str, str]],
         cluster: Cluster,
-        regions: Iterable[Region],
+        regions: Collection[Region],
         **kwargs: Any,
     ) -> None:
         """`regions` are those that `cluster` may be copied to; each has a field for how long copies stay there."""
         super().__init__(*args, collections=collections, **kwargs)
         self.longest = cluster.project.organization.max_retention_days
         self.fields["time_zone"].choices = [(name, name.replace("_", " ")) for name in zone_names()]  # type: ignore[attr-defined]
-        self.fields["kept_days"] = self._retention(f"Keep the original in {cluster.region.city}", required=True)
+        self.fields["kept_days"] = self._retention("Keep the original in", cluster.region)
         for region in regions:
-            self.fields[f"kept-{region.code}"] = self._retention(f"Keep copies in {region.city}", required=False)
+            self.fields[f"kept-{region.code}"] = self._retention("Keep copies in", region)
+        if self.is_bound:
+            is_cron = self.data.get("kind") == ScheduleKind.CRON
+            self.fields["cron"].required = is_cron
+            self.fields["days"].required = self.fields["window_start"].required = not is_cron
+            ticked = self.fields["regions"].widget.value_from_datadict(self.data, self.files, "regions") or ()
+            for region in regions:
+                self.fields[f"kept-{region.code}"].required = region.code in ticked
 
-    def _retention(self, label: str, *, required: bool) -> forms.IntegerField:
+    def _retention(self, label: str, region: Region) -> forms.IntegerField:
         return forms.IntegerField(
             min_value=1,
             max_value=self.longest,
-            required=required,
             initial=min(DEFAULT_KEPT_DAYS, self.longest),
-            label=f"{label}, days",
+            label=f"{label} {region.city}, days",
+            help_text=f"1 to {self.longest}",
+            error_messages={"required": f"Say for how many days it stays in {region.city}."},
         )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean()
-        for region in data.get("regions") or ():
-            name = f"kept-{region.code}"
-            if name in self.fields and name not in self.errors and data.get(name) is None:
-                self.add_error(name, f"Say for how many days copies stay in {region.city}.")
-        return data
 
     @property
     def has_rule(self) -> bool:
         """Whether the parts that say when are filled in well enough to be read; call it after `is_valid`."""
         return not any(name in self.errors for name in _RULE_FIELDS)
+
+    @property
+    def has_price(self) -> bool:
+        """Whether everything that a price depends on is filled in well enough; call it after `is_valid`."""
+        return not set(self.errors) - {"name", "accepts_earlier_ends"}
 
     def request(self) -> ScheduleRequest:
         """What was asked for, as far as it could be read; its rules are checked by the service."""

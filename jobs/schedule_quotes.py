@@ -19,6 +19,7 @@ class SteadyLine:
     region: Region
     kept_days: int
     copy_count: Decimal
+    sent_count: Decimal
     storage: Decimal | None
     transfer: Decimal | None
 
@@ -70,6 +71,7 @@ def quote_schedule(
             region=region,
             kept_days=days,
             copy_count=per_day * days,
+            sent_count=Decimal(0) if region.code == cluster.region_id else per_day * DAYS_PER_MONTH,
             storage=_times(per_day * days, one_of_each, region, LineKind.STORAGE),
             transfer=_times(per_day * DAYS_PER_MONTH, one_of_each, region, LineKind.TRANSFER),
         )

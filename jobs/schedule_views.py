@@ -120,7 +120,7 @@ class _Editor:
 
     def preview(self, form: ScheduleForm) -> dict[str, Any]:
         """The next runs and the steady month of what `form`, which is bound, asks for, or sentences in their place."""
-        is_complete = form.is_valid()
+        form.is_valid()
         if not form.has_rule:
             return {"rule_refusals": [text for name in form.errors if name != "name" for text in form.errors[name]]}
         try:
@@ -129,7 +129,7 @@ class _Editor:
             return {"rule_refusals": [str(refusal)]}
         now = timezone.now()
         found: dict[str, Any] = {"next_runs": next_runs(rule, now)}
-        if not is_complete and set(form.errors) - {"name"}:
+        if not form.has_price:
             return found
         wish = form.request()
         if wish.kept_days_by_region.keys() <= self.regions.keys():

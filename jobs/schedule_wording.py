@@ -75,4 +75,4 @@ def describe_pace(per_day: Decimal) -> str:
     """ "24 a day", "7 a week", "2.5 a month"; how often, in the unit in which the number is not below one."""
     units = (("day", 1), ("week", 7), ("month", 30), ("year", 365))
     unit, days = next((found for found in units if per_day * found[1] >= Decimal("0.95")), units[-1])
-    return f"{float(round(per_day * days, 1)):g} a {unit}"
+    return f"{float(round(per_day * days, 1)):,g} a {unit}"

@@ -111,15 +111,15 @@ def test_a_schedule_with_a_cron_expression_and_chosen_collections_is_added_switc
         (FILLED | {"window_start": ""}, "Choose when the window begins."),
         (FILLED | {"window_start": "01:30"}, "01:30 is not one of the available choices"),
         (FILLED | {"time_zone": "Mars/Olympus"}, "Mars/Olympus is not one of the available choices"),
-        (CRON | {"cron": ""}, "A cron expression has five fields"),
+        (CRON | {"cron": ""}, "Write when, for example 30 2"),
         (CRON | {"cron": "0 0 0 * * *"}, "A cron expression has five fields"),
         (CRON | {"cron": "99 * * * *"}, "This is no cron expression: bad minute."),
         (CRON | {"cron": "x" * 101}, "at most 100 characters"),
-        (FILLED | {"kept_days": ""}, "This field is required"),
+        (FILLED | {"kept_days": ""}, "Say for how many days it stays in Oregon"),
         (FILLED | {"kept_days": "31"}, "less than or equal to 30"),
         (FILLED | {"kept_days": "0"}, "greater than or equal to 1"),
         (FILLED | {"scope": "collection"}, "Choose at least one collection"),
-        (WITH_COPY | {f"kept-{VIRGINIA}": ""}, "Say for how many days copies stay in"),
+        (WITH_COPY | {f"kept-{VIRGINIA}": ""}, "Say for how many days it stays in"),
         (WITH_COPY | {f"kept-{VIRGINIA}": "31"}, "less than or equal to 30"),
         (WITH_COPY | {"copy": ""}, "copying is switched off"),
         (WITH_COPY | {"regions": []}, "Tick at least one region"),
@@ -168,7 +168,7 @@ def test_the_preview_follows_the_form_and_prices_a_steady_month(admin, cluster):
     # 7 x 20 GB x $0.02 and 3 x 20 GB x $0.02 a month; 30 x 20 GB x $0.02 to send.
     assert "$2.80" in words
     assert "$1.20" in words
-    assert "$12.00 to send" in words
+    assert "Transfer to Virginia about 30 times $12.00" in words
     assert "Total in 30 days $16.00" in words
     words = text_of(admin.get(url, CRON | {"cron": "99 * * * *"}))
     assert "bad minute" in words
@@ -224,6 +224,7 @@ def test_what_would_end_earlier_is_listed_before_it_is_saved(admin, cluster):
     assert stored_at is not None
     assert f"{backup.name} in" in words
     assert f"{stored_at + timedelta(days=2):%Y-%m-%d %H:%M} UTC instead of" in words
+    assert "Total in 30 days" in words
     assert Copy.objects.get().kept_days == 7
     assert admin.post(edit_url(schedule), shorter | {"accepts_earlier_ends": "on"}).status_code == 302
     assert Copy.objects.get().kept_days == 2
