@@ -1,8 +1,8 @@
 """The end of what schedules have made: each copy expires by itself, the original and every region independently.
 
 A copy is removed when its days since it was stored are over, by a job of its own. It stays while something may read
-it, and it stays, with the reason written down, while its cluster would have no proven copy without it. What people
-made by hand never expires.
+it, and it stays, with the reason written down, while its cluster would have no proven copy without it: both are asked
+when the job is made, and again when it begins. What people made by hand never expires.
 """
 
 from __future__ import annotations
@@ -64,10 +64,35 @@ def expire_copies_of(cluster_id: int, now: datetime) -> list[Job]:
     # What was to end last stays if only one can; of several, the original.
     for copy in sorted(copies, key=lambda copy: (_end_of(copy), copy.is_original)):
         if cluster.dropped_at is None and _is_last_proven(copy):
-            Copy.objects.filter(pk=copy.pk).exclude(held_reason=LAST_PROVEN).update(held_reason=LAST_PROVEN)
+            _hold(copy)
         else:
             jobs.append(_expire(copy))
     return jobs
+
+
+@transaction.atomic
+def begin_expiry(job: Job, *, now: datetime) -> str:
+    """Mark the copy of an expiry as being removed, or say why it stays: much may have happened while the job waited.
+
+    Somebody may keep it longer now or restore from it, and the copy that was to outlive it may be damaged.
+    """
+    cluster = Cluster.objects.select_for_update().get(pk=job.backup.cluster_id)
+    copy = Copy.objects.select_for_update(of=("self",)).select_related("backup").get(pk=job.copy_id)
+    if copy.state == CopyState.DELETING:
+        return ""  # an earlier attempt began, and part of it may be gone
+    if copy.state not in REMOVABLE:
+        return f"the copy is {copy.get_state_display().lower()}."
+    if cluster.dropped_at is None and not Copy.objects.expired(now).filter(pk=copy.pk).exists():
+        return "it is kept longer now."
+    readers = Job.objects.active().filter(copy=copy).exclude(pk=job.pk)
+    if readers.exists() or not _not_in_use(Copy.objects.filter(pk=copy.pk)).exists():
+        return "another job needs the copy. It is looked at again when that has ended."
+    if cluster.dropped_at is None and _is_last_proven(copy):
+        _hold(copy)
+        return f"it is the {LAST_PROVEN} now."
+    move_copy(copy, CopyState.DELETING, reason="", held_reason="")
+    job.copy = copy
+    return ""
 
 
 def earlier_ends(schedule: Schedule, *, kept_days: int, kept_days_by_region: Mapping[str, int]) -> list[EarlierEnd]:
@@ -116,19 +141,23 @@ def _not_in_use(copies: QuerySet[Copy]) -> QuerySet[Copy]:
 
 def _is_last_proven(copy: Copy) -> bool:
     """Whether nothing proven of the cluster is left without `copy`; a damaged one may still be mended."""
+    going = Job.objects.filter(copy=OuterRef("pk"), type__in=REMOVERS, state__in=ACTIVE)
     others = Copy.objects.available().filter(backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
-    return copy.state in _MAY_STILL_HELP and not others.exists()
+    return copy.state in _MAY_STILL_HELP and not others.exclude(Exists(going)).exists()
 
 
 def _end_of(copy: Copy) -> datetime:
     return copy.expires_at or copy.backup.created_at
 
 
+def _hold(copy: Copy) -> None:
+    Copy.objects.filter(pk=copy.pk).exclude(held_reason=LAST_PROVEN).update(held_reason=LAST_PROVEN)
+
+
 def _expire(copy: Copy) -> Job:
     if copy.state == CopyState.DELETING:
         clear_reason(copy)
-    else:
-        move_copy(copy, CopyState.DELETING, reason="", held_reason="")
+    Copy.objects.filter(pk=copy.pk).exclude(held_reason="").update(held_reason="")
     made_by = Job.objects.filter(backup=copy.backup_id, type=JobType.BACKUP).select_related("schedule").first()
     return create_job(
         JobType.EXPIRE,

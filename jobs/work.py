@@ -30,6 +30,7 @@ from .hold import Hold
 from .models import Job
 from .moves import move_job
 from .restores import RestoreRequest
+from .retention import begin_expiry
 from .states import JobState, JobType
 
 # New clusters are Milvus Lite databases, so there is no db_admin whose password R5 would have us make and show.
@@ -261,6 +262,18 @@ def discard_restore(job: Job) -> str:
     return f"Removed the half-written {', '.join(map(str, dropped))}." if dropped else ""
 
 
+def _carry_out_expiry(job: Job, hold: Hold) -> None:
+    """A deletion that first looks whether it is still meant: a clock asked for it, perhaps hours ago."""
+    with hold.writing():
+        reason = begin_expiry(job, now=timezone.now())
+        if reason:
+            note = f"Nothing was removed: {reason}"
+            move_job(job, JobState.CANCELING, note=note)
+            move_job(job, JobState.CANCELED, note=note, reason=note)
+    if not reason:
+        _carry_out_deletion(job, hold)
+
+
 def _carry_out_deletion(job: Job, hold: Hold) -> None:
     """Remove the backup, then what no backup of the cluster in this store needs, such as chunks of canceled ones.
 
@@ -304,5 +317,5 @@ _BY_TYPE: dict[JobType, Callable[[Job, Hold], None]] = {
     JobType.DELETE: _carry_out_deletion,
     JobType.VERIFY: carry_out_check,
     JobType.REPAIR: carry_out_repair,
-    JobType.EXPIRE: _carry_out_deletion,
+    JobType.EXPIRE: _carry_out_expiry,
 }

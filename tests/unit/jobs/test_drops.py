@@ -45,8 +45,7 @@ def test_r12_automatic_backups_and_their_copies_go_and_manual_ones_stay(people, 
 
     jobs = drop_cluster(user=people.project_admin, cluster=cluster)
     assert {(job.type, job.copy) for job in jobs} == {(JobType.EXPIRE, copy) for copy in automatic.copies.all()}
-    assert {copy.state for copy in automatic.copies.all()} == {CopyState.DELETING}
-    assert {copy.state for backup in (manual, elsewhere) for copy in backup.copies.all()} == {CopyState.AVAILABLE}
+    assert not Job.objects.filter(backup__in=[manual, elsewhere]).exists()
     cluster.refresh_from_db()
     assert cluster.dropped_at is not None
     assert not cluster.token

@@ -77,7 +77,7 @@ def test_a_copy_ends_when_its_days_since_it_was_stored_are_over(cluster, age, is
             Origin.AUTO,
             None,
         )
-        assert job.copy.state == CopyState.DELETING
+        assert job.copy.state == CopyState.AVAILABLE  # until the job begins
 
 
 def test_the_original_and_each_region_end_by_themselves(cluster):
@@ -157,7 +157,6 @@ def test_the_last_proven_copy_of_a_cluster_stays_and_says_why():
     make_automatic(cluster, age=timedelta(0))
     (job,) = request_expiries(NOW)
     assert job.copy == kept
-    assert job.copy.held_reason == ""
 
 
 @pytest.mark.parametrize("state", [CopyState.DAMAGED, CopyState.FAILED, CopyState.DELETING, CopyState.VERIFYING])
@@ -216,6 +215,46 @@ def test_expiry_removes_the_bytes_keeps_what_others_need_and_closes_the_backup(s
     assert layout.manifest_key(CLUSTER, backup.code) not in keys
     assert layout.manifest_key(CLUSTER, neighbour.code) in keys
     assert sum("/chunks/" in key for key in keys) == len(CONTENTS)
+
+
+def make_stored_automatic(root: Path) -> Backup:
+    """An expired backup that really lies in Oregon, of a cluster with another proven one."""
+    cluster = make_stored_cluster(root)
+    make_backup(cluster)
+    backup = make_automatic(cluster)
+    store_backup(folder(root, OREGON), CONTENTS, backup_id=backup.code)
+    return backup
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "words"),
+    [
+        (lambda copy: Copy.objects.exclude(pk=copy.pk).update(state=CopyState.DAMAGED), "the last proven copy of this"),
+        (lambda copy: Copy.objects.filter(pk=copy.pk).update(kept_days=30), "it is kept longer now"),
+        (lambda copy: make_job(copy, type=JobType.RESTORE, not_before=NOW + DAY), "another job needs the copy"),
+        (lambda copy: make_copy(copy.backup, VIRGINIA, state=CopyState.PLANNED, kept_days=7), "another job needs"),
+    ],
+    ids=["last proven", "kept longer", "restore", "copy"],
+)
+def test_an_expiry_looks_again_before_it_takes_anything_away(stores_root: Path, meanwhile, words):
+    backup = make_stored_automatic(stores_root)
+    (job,) = request_expiries(NOW)
+    keys = all_keys(folder(stores_root, OREGON))
+    meanwhile(job.copy)
+    job = run_next()
+    assert (job.type, job.state) == (JobType.EXPIRE, JobState.CANCELED)
+    assert words in job.reason
+    assert backup.copies.get(is_original=True).state == CopyState.AVAILABLE
+    assert all_keys(folder(stores_root, OREGON)) == keys
+    assert request_expiries(NOW) == []
+
+
+def test_an_expiry_that_has_begun_goes_on_whatever_happens(stores_root: Path):
+    backup = make_stored_automatic(stores_root)
+    request_expiries(NOW)
+    backup.copies.update(state=CopyState.DELETING)  # as a worker that died left it
+    Copy.objects.exclude(backup=backup).update(state=CopyState.DAMAGED)
+    assert run_next().state == JobState.SUCCESSFUL
 
 
 def test_a_removal_that_failed_is_asked_for_again_a_day_later(stores_root: Path, monkeypatch):
