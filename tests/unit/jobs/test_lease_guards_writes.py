@@ -71,7 +71,7 @@ def test_a_database_that_goes_away_in_the_middle_costs_no_attempt_more_than_the_
 def test_a_working_thread_survives_a_database_that_does_not_answer(monkeypatch):
     stopping, calls = threading.Event(), []
 
-    def next_job(name: str, regions: Sequence[str]) -> None:
+    def next_job(name: str, regions: Sequence[str], *, takes_checks: bool) -> None:
         calls.append(name)
         if len(calls) == 2:
             stopping.set()
@@ -87,7 +87,7 @@ def test_a_worker_that_loses_a_thread_stops_as_a_whole_and_says_so(monkeypatch):
     class Panic(BaseException):
         """What a panic in a Rust library looks like."""
 
-    def next_job(name: str) -> None:
+    def next_job(name: str, regions: Sequence[str], *, takes_checks: bool) -> None:
         raise Panic
 
     monkeypatch.setattr("jobs.worker.next_job", next_job)
