@@ -31,6 +31,12 @@ def addresses(page: Page) -> Iterator[tuple[str, str]]:
     yield "cluster-backups", f"{cluster}backups/"
     yield "cluster-settings", f"{cluster}settings/"
     yield "create-backup", f"{cluster}backups/new/"
+    yield "cluster-schedules", f"{cluster}schedules/"
+    yield "create-schedule", f"{cluster}schedules/new/"
+    yield "remove-cluster", f"{cluster}drop/"
+    if schedule := _first_link(page, f"{cluster}schedules/", "main td a[href*='/schedules/']"):
+        yield "schedule", schedule
+        yield "edit-schedule", f"{schedule}edit/"
     collection = f"{cluster}collections/default/{COLLECTION}/"
     yield "collection", f"{collection}?words=compress+a+file"
     yield "delete-collection", f"{collection}drop/"

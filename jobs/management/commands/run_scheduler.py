@@ -27,7 +27,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         looked_at = -EXPIRY_PERIOD_SECONDS
-        while not stopping.wait(PERIOD_SECONDS):
+        while not stopping.is_set():
             try:
                 sweep()
                 fire_due(timezone.now())
@@ -37,3 +37,4 @@ class Command(BaseCommand):
             except DatabaseError as trouble:
                 log.warning("The database does not answer, trying again: %s", trouble)
                 close_old_connections()
+            stopping.wait(PERIOD_SECONDS)
