@@ -48,12 +48,16 @@ class JobQuerySet(models.QuerySet[Any]):
     def backups_running_in(self, cluster_id: int, origin: Origin) -> JobQuerySet:
         return self.active().filter(cluster=cluster_id, type=JobType.BACKUP, origin=origin)
 
+    def due(self, now: datetime) -> JobQuerySet:
+        """Pending jobs whose time has come, whatever holds them back."""
+        return self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state=JobState.PENDING)
+
     def claimable(self, now: datetime) -> JobQuerySet:
         """Pending jobs whose time has come and that no barrier holds back, most urgent first.
 
         Costs the same however many jobs have ended: pending and held ones have indexes of their own.
         """
-        waiting = self.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state=JobState.PENDING)
+        waiting = self.due(now)
         for barrier in barriers().values():
             waiting = waiting.exclude(barrier)
         return waiting.order_by("priority", "pk")

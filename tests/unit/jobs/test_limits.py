@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 from queue import Queue
 from typing import Any
 
@@ -195,6 +196,15 @@ def test_a_claim_looks_at_pending_and_held_jobs_alone_however_many_have_ended():
     assert used <= {"job_pending_by_priority", *(index.name for index in Job._meta.indexes if "held" in index.name)}
     assert not re.search(r"SCAN (jobs_job|U0)$|Seq Scan", plan, re.MULTILINE)
     assert "job_held_until" in Job.objects.with_expired_lease(timezone.now()).explain()
+
+
+@pytest.mark.django_db
+def test_a_look_for_work_that_finds_nothing_pending_asks_one_short_question(django_assert_num_queries):
+    make_check(state=JobState.IN_PROGRESS)
+    make_check(not_before=timezone.now() + timedelta(hours=1))
+    with django_assert_num_queries(1) as captured:
+        assert next_job("worker-1") is None
+    assert "EXISTS" not in captured.captured_queries[0]["sql"]
 
 
 # What a job waits for
