@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 WAKE = "jobs.wake"
 SEND_SECONDS = 1.0
 """How long sending one message may take at most; the page of whoever asked for the job waits meanwhile."""
+TURN_SECONDS = 0.05
 
 
 class BrokerDown(Exception):
@@ -52,6 +53,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     worker_enable_remote_control=False,
+    # Celery would open a connection to the database for every message; ours are looked at before they are used again.
+    CELERY_DB_REUSE_MAX=1_000_000_000,
 )
 
 # Set when the worker shall stop: jobs are handed back, and no further one is claimed.
@@ -104,13 +107,24 @@ def _connection() -> Connection:
 
 @signals.worker_ready.connect
 def _begin(sender: Any, **_: Any) -> None:
+    if _presence:  # ready again, after the broker was away
+        return
     from . import work  # noqa: F401  (imports the Milvus client now, not with the first job)
 
     queues = sorted(sender.app.amqp.queues.consume_from)
     presence = Presence(queues, is_woken=True)
     presence.__enter__()
     _presence.append(presence)
+    if sender.hub:
+        # Without prefetching, a slot that is free again takes a message at the next turn of the loop, of which there
+        # would be one a second.
+        sender.hub.call_repeatedly(TURN_SECONDS, lambda: None)
     log.info("Worker %s is ready for %s, %d jobs at a time", worker_name(), ", ".join(queues), sender.pool.limit)
+
+
+@signals.task_prerun.connect
+def _look_at_connection(**_: Any) -> None:
+    close_old_connections()
 
 
 @signals.worker_shutting_down.connect

@@ -19,7 +19,7 @@ from clusters.models import Cluster, Region
 from .dispatch import dispatcher
 from .errors import IllegalMove, StaleJob
 from .models import Job, JobEvent, Schedule
-from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
+from .states import EXEMPT_FROM_REGION_LIMIT, FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
 
 # How often a claim looks again, some milliseconds each, while others decide about the same clusters.
 _CLAIM_TRIES = 30
@@ -137,8 +137,8 @@ def _is_free_to_run(job: Job) -> bool:
     """Whether no barrier holds `job` back, now that nobody else can take a job for its cluster or its region.
 
     SQLite has one writer at a time, and it is us. Elsewhere two workers may find room for one more at the same moment:
-    each locks the cluster, then the region (always in this order), and looks again. We hold a lock on the job already,
-    so we do not wait for a cluster that somebody is deciding about: that one may be waiting for the job.
+    each locks the cluster, then the region (always in this order) where it has a limit, and looks again. We hold a lock
+    on the job already, so we do not wait for a cluster that somebody is deciding about: that one may wait for the job.
     """
     if not connection.features.has_select_for_update:
         return True
@@ -148,7 +148,8 @@ def _is_free_to_run(job: Job) -> bool:
     ours = Cluster.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=places)
     if len(ours) < len(places):
         return False
-    Region.objects.select_for_update(no_key=True).get(pk=job.target_region_id)
+    if settings.JOBS_PER_REGION and job.type not in EXEMPT_FROM_REGION_LIMIT:
+        Region.objects.select_for_update(no_key=True).get(pk=job.target_region_id)
     return Job.objects.claimable(timezone.now()).filter(pk=job.pk).exists()
 
 

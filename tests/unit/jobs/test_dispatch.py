@@ -132,8 +132,8 @@ def test_what_may_not_run_yet_is_not_delivered(broker, django_capture_on_commit_
 def test_a_job_that_comes_back_is_announced_as_if_it_were_new(broker, django_capture_on_commit_callbacks):
     make_worker()
     now = timezone.now()
-    often = {"deliveries": 5, "deliver_after": now + timedelta(minutes=5)}
-    job = make_job(state=JobState.IN_PROGRESS, lease_until=now - timedelta(seconds=1), **often)
+    job = make_job(state=JobState.IN_PROGRESS, lease_until=now - timedelta(seconds=1))
+    Job.objects.update(deliveries=5, deliver_after=now + timedelta(minutes=5))
     with django_capture_on_commit_callbacks(execute=True):
         assert sweep() == 1
     # By the sweep and, since this test commits late, after the commit.
