@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from accounts.models import User
 from accounts.privileges import ProjectRole
-from backups.models import Backup
+from backups.models import Backup, Copy
 from backups.states import BackupState, CopyState
 from dataplane.manifest import IndexEntry
 from dataplane.milvus import Cluster as MilvusCluster
 from dataplane.milvus import ClusterEndpoint, CollectionRef
 from dataplane.milvus_lite import MilvusLiteServer
+from jobs.check_services import request_repair, request_verification
 from jobs.models import Job
 from jobs.services import request_backup
 from jobs.states import JobState, JobType
@@ -60,11 +63,14 @@ def test_the_whole_path_from_a_real_database_to_three_available_copies(endpoint,
     original = request_backup(user=admin, cluster=cluster, regions=[region(VIRGINIA), region(FRANKFURT)])
     with Process("run_worker", worker_log / "worker.log") as worker:
         wait_until(lambda: Job.objects.exists() and not Job.objects.active().exists(), "every job has ended", worker)
+        lose_and_mend_a_chunk(stores_root, admin, worker)
         assert worker.stop() == 0
     assert list(Job.objects.order_by("pk").values_list("type", "state", "attempt")) == [
         (JobType.BACKUP, JobState.SUCCESSFUL, 1),
         (JobType.COPY, JobState.SUCCESSFUL, 1),
         (JobType.COPY, JobState.SUCCESSFUL, 1),
+        (JobType.VERIFY, JobState.FAILED, 1),
+        (JobType.REPAIR, JobState.SUCCESSFUL, 1),
     ]
     backup = Backup.objects.get()
     assert (backup.state, backup.row_count) == (BackupState.AVAILABLE, 500)
@@ -74,3 +80,17 @@ def test_the_whole_path_from_a_real_database_to_three_available_copies(endpoint,
     ended = Job.objects.get(pk=original.pk).finished_at
     assert Job.objects.filter(type=JobType.COPY, started_at__gt=ended).count() == 2
     assert all(is_sound(folder(stores_root, code), cluster, backup) for code in (OREGON, VIRGINIA, FRANKFURT))
+
+
+def lose_and_mend_a_chunk(root: Path, admin: User, worker: Process) -> None:
+    """Frankfurt loses a chunk of the original's bytes; a check finds it, and a repair brings it from elsewhere."""
+    [chunk, *_] = (root / FRANKFURT).rglob("*.parquet")
+    chunk.unlink()
+    copy = Copy.objects.get(region=FRANKFURT)
+    request_verification(user=admin, copy=copy)
+    wait_until(lambda: not Job.objects.active().exists(), "the check has ended", worker)
+    copy.refresh_from_db()
+    assert copy.state == CopyState.DAMAGED
+    assert chunk.name in copy.reason
+    request_repair(user=admin, copy=copy)
+    wait_until(lambda: not Job.objects.active().exists(), "the repair has ended", worker)
