@@ -13,8 +13,10 @@ from django.db import IntegrityError, connection, transaction
 from backups.states import Origin
 from clusters.models import Cluster
 from jobs import firing
+from jobs.endings import settle
 from jobs.firing import MOST_LISTED, fire_due
 from jobs.models import Job, Schedule, ScheduledRun
+from jobs.moves import move_job
 from jobs.schedule_states import RunState
 from jobs.schedules import due_times
 from jobs.states import JobState, JobType
@@ -136,6 +138,17 @@ def test_what_a_rule_refuses_is_missed_with_its_sentence_and_holds_up_nobody(cap
     assert runs_of(fine) == [(NOON, RunState.STARTED)]
     assert runs_of(abolished) == []
     assert f"Schedule {abolished.pk} could not be fired" in caplog.text
+
+
+@pytest.mark.django_db
+def test_the_jobs_of_the_copies_belong_to_the_schedule_too():
+    schedule = make_world()
+    fire_due(NOON)
+    original = Job.objects.get()
+    move_job(original, JobState.CANCELED, reason="Canceled by hand.")
+    settle(original)
+    copy = original.children.get()
+    assert (copy.type, copy.schedule) == (JobType.COPY, schedule)
 
 
 @pytest.mark.django_db

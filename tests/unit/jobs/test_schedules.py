@@ -148,6 +148,19 @@ def test_any_text_is_a_cron_expression_or_is_refused_with_a_sentence(expression)
     assert sentence.endswith(".") or len(due_times(rule, NEW_YEAR, 1)) == 1
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    after=some.datetimes(EARLIEST, LATEST),
+    zone=some.sampled_from(ZONES),
+    expression=some.sampled_from(["*/20 0-3 * * *", "30 2 * * *", "0,30 0-3 * * 0", "15 */2 * * 1-5"]),
+)
+def test_from_any_moment_on_a_cron_rule_gives_the_times_that_follow(after, zone, expression):
+    rule, after = CronRule(expression, zone), after.replace(tzinfo=UTC)
+    from_earlier = list(due_until(rule, after - timedelta(days=4), after + timedelta(days=4)))
+    later = [due_at for due_at in from_earlier if due_at > after]
+    assert due_times(rule, after, len(later)) == later
+
+
 def test_starts_are_spread_over_the_window_and_always_the_same():
     offsets = [spread_of(f"sched-{number}") for number in range(1_000)]
     assert offsets == [spread_of(f"sched-{number}") for number in range(1_000)]
