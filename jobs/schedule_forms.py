@@ -21,7 +21,7 @@ from .schedules import WEEKDAYS, zone_names
 WINDOWS = [(f"{hour:02}:00", describe_window(time(hour))) for hour in range(24)]
 # What says when; the rest says what, where to and for how long.
 _RULE_FIELDS = ("kind", "days", "window_start", "cron", "time_zone")
-DEFAULT_KEPT_DAYS = 7
+DEFAULT_KEPT_DAYS, DEFAULT_WINDOW = 7, "01:00"
 
 
 class ScheduleForm(BackupForm):
@@ -133,8 +133,9 @@ def initial_of(schedule: Schedule) -> dict[str, Any]:
     return {
         "name": schedule.name,
         "kind": schedule.kind,
-        "days": sorted(schedule.day_numbers),
-        "window_start": f"{schedule.window_start:%H:%M}" if schedule.window_start else None,
+        # Of a cron expression, what the other kind begins with when somebody turns to it.
+        "days": sorted(schedule.day_numbers) or list(WEEKDAYS),
+        "window_start": f"{schedule.window_start:%H:%M}" if schedule.window_start else DEFAULT_WINDOW,
         "cron": schedule.cron,
         "time_zone": schedule.time_zone,
         "scope": schedule.scope,

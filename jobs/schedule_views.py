@@ -28,10 +28,10 @@ from . import schedule_services as services
 from .models import Schedule, ScheduledRun
 from .quotes import LiveCollection, expected_size, offered_regions
 from .retention import earlier_ends
-from .schedule_forms import ScheduleForm, initial_of
+from .schedule_forms import DEFAULT_WINDOW, ScheduleForm, initial_of
 from .schedule_quotes import quote_schedule
 from .schedule_wording import next_runs
-from .schedules import RuleInvalid, per_day
+from .schedules import WEEKDAYS, RuleInvalid, per_day
 
 PAGE_SIZE = 50
 
@@ -116,7 +116,12 @@ class _Editor:
         return ScheduleForm(data, initial=initial, collections=sorted(pairs), cluster=self.cluster, regions=regions)
 
     def _defaults(self) -> dict[str, Any]:
-        return {"days": list(range(1, 8)), "window_start": "01:00", "time_zone": "UTC", "scope": Scope.CLUSTER}
+        return {
+            "days": list(WEEKDAYS),
+            "window_start": DEFAULT_WINDOW,
+            "time_zone": "UTC",
+            "scope": Scope.CLUSTER,
+        }
 
     def preview(self, form: ScheduleForm) -> dict[str, Any]:
         """The next runs and the steady month of what `form`, which is bound, asks for, or sentences in their place."""

@@ -212,6 +212,14 @@ def test_editing_begins_with_what_is_there_and_saves_what_was_changed(admin, clu
     assert (schedule.name, schedule.days, schedule.targets.get().kept_days) == ("nightly", "135", 3)
 
 
+def test_a_cron_schedule_offers_every_day_to_whoever_turns_to_days(admin, cluster):
+    page = admin.get(edit_url(make_schedule(cluster, cron="0 4 * * *"))).content.decode()
+    assert 'value="0 4 * * *"' in page
+    assert 'value="01:00" selected' in page
+    assert all(f'name="days" value="{day}"' in page for day in range(1, 8))
+    assert page.count("checked") >= 8
+
+
 def test_what_would_end_earlier_is_listed_before_it_is_saved(admin, cluster):
     schedule = make_schedule(cluster)
     backup = make_backup(cluster, kept_days=7)
