@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 WAKE = "jobs.wake"
 SEND_SECONDS = 1.0
-"""How long sending one message may take at most; the page of whoever asked for the job waits meanwhile."""
+"""How long one step of sending a message may take; the page of whoever asked for the job waits meanwhile."""
 TURN_SECONDS = 0.05
 
 
@@ -90,7 +90,7 @@ def wake(code: str) -> None:
 
 
 def send(code: str, queue: str) -> None:
-    """Wake somebody who listens to `queue` for the job `code`. BrokerDown within about SEND_SECONDS if that fails."""
+    """Wake somebody who listens to `queue` for the job `code`. BrokerDown within some two seconds if that fails."""
     try:
         with producers[_connection()].acquire(block=True, timeout=SEND_SECONDS) as producer:
             app.send_task(WAKE, [code], queue=queue, producer=producer, retry=False, ignore_result=True)
