@@ -1,37 +1,49 @@
 """How fast rows leave and enter a cluster: `python -m benchmarks.backup_read --rows 100000 --dim 768`.
 
 Every figure is a median, and every ratio is taken within one run, for the machine is never twice the same. The
-server is started for it, on this machine, so it shares the processors with us.
+server is started for it, on this machine. With `--apart` it has the first processor to itself and we have the others,
+which is nearer to a server on a machine of its own; without, all share all of them.
 """
 
 import argparse
-import resource
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.one_job import SOURCE, back_up, restore
 from dataplane import chunks
-from dataplane.backup import BackupPlan, take_backup
 from dataplane.commit import read_manifest
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef
 from dataplane.milvus_lite import MilvusLiteServer
 from dataplane.pages import PageReader, tables
-from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
 from dataplane.stores.local import LocalStore
 
-NAME = "rows"
+NAME = SOURCE.name
 INSERT_ROWS = 2000
 ITERATOR_ROWS = 1000
 READ, BACKUP, ITERATOR = "read only, our way", "our backup", "backup by query_iterator"
 INSERT, SETTLE, RESTORE = "insert only", "flush, index, load", "our restore"
+
+
+@contextmanager
+def on_processors(numbers: set[int]) -> Iterator[None]:
+    """What is started inside runs on these only, and so does this thread."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, numbers)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager
@@ -101,67 +113,60 @@ def by_query_iterator(client: Any, endpoint: ClusterEndpoint, store: LocalStore)
     return count
 
 
-def back_up(endpoint: ClusterEndpoint, store: LocalStore) -> int:
-    plan = BackupPlan(
-        "bench", "cluster", "Bench", "here", (CollectionRef("default", NAME),), fence=1, created_at=datetime.now(UTC)
-    )
-    return take_backup(
-        plan,
-        endpoint=endpoint,
-        store=store,
-        on_progress=lambda progress: None,
-        should_stop=lambda: False,
-        may_commit=lambda: None,
-    ).row_count
-
-
-def restore(endpoint: ClusterEndpoint, store: LocalStore, target: str) -> None:
-    mapping = CollectionMapping(CollectionRef("default", NAME), CollectionRef("default", target))
-    restore_backup(
-        RestorePlan("cluster", "bench", (mapping,), cu_size=1, load=False, attempt_id=target),
-        store=store,
-        endpoint=endpoint,
-        on_progress=lambda progress: None,
-        should_stop=lambda: False,
-    )
-
-
 def timed(act: Callable[[], object]) -> float:
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
 
 
-def measure(kind: str, rows: int, dim: int, repeats: int) -> None:
+def measure(kind: str, rows: int, dim: int, repeats: int, *, is_apart: bool) -> None:
+    processors = sorted(os.sched_getaffinity(0))
+    first, others = ({processors[0]}, set(processors[1:])) if is_apart else (set(processors), set(processors))
+    with ExitStack() as stack:
+        with on_processors(first):
+            endpoint = stack.enter_context(server(kind))
+        stack.enter_context(on_processors(others))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        compare(kind, endpoint, folder, rows, dim, repeats)
+
+
+def compare(kind: str, endpoint: ClusterEndpoint, folder: str, rows: int, dim: int, repeats: int) -> None:
     from pymilvus import MilvusClient
 
     vectors = np.random.default_rng(7).standard_normal((rows, dim), dtype=np.float32)
     seconds: dict[str, list[float]] = {}
-    with server(kind) as endpoint, tempfile.TemporaryDirectory() as folder:
-        client = MilvusClient(endpoint.uri, dedicated=True)
-        make(client, NAME, dim)
-        insert_only(client, NAME, vectors)
-        index_and_load(client, NAME)
-        time.sleep(5)  # what the server still does with the new rows would slow whatever is measured first
-        for number in range(repeats):
-            store, other = fresh_store(folder, f"ours-{number}"), fresh_store(folder, f"other-{number}")
-            target = f"again_{number}"
-            took = {
-                READ: timed(lambda: expect(rows, read_only(endpoint))),
-                BACKUP: timed(partial(back_up, endpoint, store)),
-                ITERATOR: timed(partial(by_query_iterator, client, endpoint, other)),
-            }
-            make(client, target, dim)
-            took[INSERT] = timed(partial(insert_only, client, target, vectors))
-            took[SETTLE] = timed(partial(index_and_load, client, target))
-            client.drop_collection(target)
-            took[RESTORE] = timed(partial(restore, endpoint, store, target))
-            client.drop_collection(target)
-            for what, value in took.items():
-                seconds.setdefault(what, []).append(value)
-            expect(rows, read_manifest(store, "cluster", "bench").row_count)
-        client.close()
+    client = MilvusClient(endpoint.uri, dedicated=True)
+    make(client, NAME, dim)
+    insert_only(client, NAME, vectors)
+    index_and_load(client, NAME)
+    time.sleep(5)  # what the server still does with the new rows would slow whatever is measured first
+    for number in range(repeats):
+        store, other = fresh_store(folder, f"ours-{number}"), fresh_store(folder, f"other-{number}")
+        target = f"again_{number}"
+        took = {
+            READ: timed(lambda: expect(rows, read_only(endpoint))),
+            BACKUP: timed(partial(back_up, endpoint, store)),
+            ITERATOR: timed(partial(by_query_iterator, client, endpoint, other)),
+        }
+        make(client, target, dim)
+        took[INSERT] = timed(partial(insert_only, client, target, vectors))
+        took[SETTLE] = timed(partial(index_and_load, client, target))
+        client.drop_collection(target)
+        took[RESTORE] = timed(partial(restore, endpoint, store, target))
+        client.drop_collection(target)
+        for what, value in took.items():
+            seconds.setdefault(what, []).append(value)
+        expect(rows, read_manifest(store, "cluster", "bench").row_count)
     report(kind, rows, seconds)
+    alone = fresh_store(folder, "alone")
+    peaks = [peak_of(job, endpoint, "alone", alone) for job in ("backup", "restore")]
+    print("  most memory of a process that does one backup: {} MB, one restore: {} MB  (goal 400)".format(*peaks))
+    client.close()
+
+
+def peak_of(job: str, endpoint: ClusterEndpoint, name: str, store: LocalStore) -> str:
+    command = [sys.executable, "-m", "benchmarks.one_job", job, endpoint.uri, name, str(store.root)]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 
 def fresh_store(folder: str, name: str) -> LocalStore:
@@ -193,12 +198,12 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=768)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--servers", nargs="+", choices=["lite", "server"], default=["lite", "server"])
+    parser.add_argument("--apart", action="store_true", help="give the server a processor of its own")
     asked = parser.parse_args()
+    if asked.apart and len(os.sched_getaffinity(0)) == 1:
+        raise SystemExit("There is only one processor here: nothing can be put apart.")
     for kind in asked.servers:
-        measure(kind, asked.rows, asked.dim, asked.repeats)
-    held = asked.rows * asked.dim * 4 / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\nPeak memory of this process {peak:,.0f} MB, of which the rows to insert are {held:,.0f} MB")
+        measure(kind, asked.rows, asked.dim, asked.repeats, is_apart=asked.apart)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataplane.errors import ClusterError
 from dataplane.manifest import Key, Schema
 from dataplane.milvus import Cluster, CollectionRef
 
-PAGE_BYTES = 12 * 1024 * 1024
+PAGE_BYTES = 8 * 1024 * 1024
 MIN_PAGE_ROWS, MAX_PAGE_ROWS = 200, 8000
 PROBE_ROWS = 64
 

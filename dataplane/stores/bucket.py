@@ -85,7 +85,7 @@ class BucketStore:
     def write(self, key: str, data: bytes | Iterable[bytes]) -> ObjectInfo:
         checked_key(key)
         # Joined first: an iterator that itself calls obstore panics inside put, and a chunk fits in memory by design.
-        whole = data if isinstance(data, bytes) else b"".join(data)
+        whole = data if isinstance(data, bytes) else _joined(list(data))
         try:
             obstore.put(self._store, key, whole, use_multipart=len(whole) > WHOLE_OBJECT_BYTES)
         except (BaseError, OSError) as error:
@@ -121,6 +121,11 @@ class BucketStore:
         if _FULL.search(text):
             return StoreFull(f"{what}: no space is left. Raise the quota or choose another store, then try again.")
         return StoreUnreachable(f"{what}: {_reason(error)}. Check the endpoint and the network, then try again.")
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """Most chunks come as one piece, which need not be copied."""
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _reason(error: Exception) -> str:
