@@ -16,6 +16,7 @@ from backups.models import Backup, Copy
 from backups.states import CopyState
 from dataplane import layout
 from dataplane.commit import read_manifest
+from dataplane.stores.local import UNFINISHED
 from jobs.models import Job, JobEvent
 from jobs.states import JobState, JobType
 from tests.builders import FRANKFURT, OREGON, VIRGINIA
@@ -47,7 +48,8 @@ def make_large_backup(stores_root: Path) -> Backup:
 
 def arrived(stores_root: Path, code: str) -> int:
     """Chunks that lie in a region's folder, without asking the store, which would slow the copy down."""
-    return sum(1 for _ in (stores_root / code).glob("clusters/*/chunks/*/*.parquet"))
+    chunks = (stores_root / code).glob("clusters/*/chunks/*/*.parquet")
+    return sum(not path.name.startswith(UNFINISHED) for path in chunks)
 
 
 def is_half_way(stores_root: Path) -> bool:
@@ -124,7 +126,7 @@ def everything(stores_root: Path) -> dict[str, Any]:
     files = {
         str(path.relative_to(stores_root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(stores_root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".unfinished-")
+        if path.is_file() and not path.name.startswith(UNFINISHED)
     }
     return rows | {"files": files}
 
