@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dataplane.backup import BackupPlan, take_backup
+from dataplane.memory import keep_memory_small
 from dataplane.milvus import ClusterEndpoint, CollectionRef
 from dataplane.restore import CollectionMapping, RestorePlan, restore_backup
 from dataplane.stores.local import LocalStore
@@ -46,6 +47,7 @@ def peak_megabytes() -> float:
 
 
 if __name__ == "__main__":
+    keep_memory_small()  # as a worker does
     what, uri, name, folder = sys.argv[1:]
     if what == "backup":
         back_up(ClusterEndpoint(uri), LocalStore(Path(folder)))

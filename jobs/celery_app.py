@@ -109,7 +109,11 @@ def _connection() -> Connection:
 def _begin(sender: Any, **_: Any) -> None:
     if _presence:  # ready again, after the broker was away
         return
+    from dataplane.memory import keep_memory_small
+
     from . import work  # noqa: F401  (imports the Milvus client now, not with the first job)
+
+    keep_memory_small()
 
     queues = sorted(sender.app.amqp.queues.consume_from)
     presence = Presence(queues, is_woken=True)

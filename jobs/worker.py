@@ -38,7 +38,11 @@ def run_worker(stopping: threading.Event, regions: Sequence[str] = ()) -> bool:
 
     With `regions` it takes only the jobs of these.
     """
+    from dataplane.memory import keep_memory_small
+
     from . import work  # noqa: F401  (imports the Milvus client now, not with the first job)
+
+    keep_memory_small()
 
     name, broken = worker_name(), threading.Event()
 

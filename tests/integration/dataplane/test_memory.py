@@ -42,6 +42,7 @@ class Cluster:
     def collection_info(self, ref): return CollectionInfo(ref, total, True, ("vector",), "id", total * 264)
     def describe(self, ref): return Description(schema, 1, "", {}, ("_default",), (), (), True)
     def flush(self, *refs): pass
+    def moment(self): return None
     def count(self, ref): return total
 
 class Reader(pages.PageReader):
