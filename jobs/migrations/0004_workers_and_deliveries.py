@@ -15,7 +15,10 @@ class Migration(migrations.Migration):
                 ("version", models.CharField(max_length=12)),
                 ("queues", models.JSONField(default=list)),
                 ("slots", models.PositiveSmallIntegerField()),
-                ("is_woken", models.BooleanField(default=False, help_text="By messages; else it looks at the rows by itself.")),
+                (
+                    "is_woken",
+                    models.BooleanField(default=False, help_text="By messages; else it looks at the rows by itself."),
+                ),
                 ("started_at", models.DateTimeField()),
                 ("seen_at", models.DateTimeField(db_index=True)),
             ],
