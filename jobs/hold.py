@@ -40,6 +40,8 @@ class Hold:
         self._stopping = stopping
         self._released = threading.Event()
         self._progress: Progress | None = None
+        self.bytes_before = 0
+        """Of the progress, what was there already when the bytes began to move; set by who knows it."""
         self._meter: Callable[[Progress], None] | None = None
         self._renewed_at = time.monotonic()
         self.is_lost = False
@@ -82,7 +84,7 @@ class Hold:
 
     def begin_phase(self) -> None:
         """Forget what was reported so far: what comes next counts from the beginning."""
-        self._progress, self._meter = None, None
+        self._progress, self._meter, self.bytes_before = None, None, 0
 
     def may_commit(self) -> None:
         """Raise StaleJob unless the job is still ours and nobody asked to stop; asks the database, not memory."""
@@ -116,6 +118,7 @@ class Hold:
             changes = {
                 "bytes_done": progress.bytes_done,
                 "bytes_total": progress.bytes_total,
+                "bytes_before": self.bytes_before,
                 "progress_at": timezone.now(),
             }
         try:

@@ -13,6 +13,7 @@ from clusters.models import Cluster, Region
 
 from .codes import job_code
 from .querysets import JobQuerySet
+from .rates import Rate, measure_rate
 from .schedule_models import Schedule, ScheduledRun, ScheduleTarget
 from .states import ACTIVE, FINAL, HELD, REMOVERS, JobState, JobType
 from .worker_models import Worker
@@ -66,6 +67,8 @@ class Job(models.Model):
 
     bytes_done = models.BigIntegerField(default=0)
     bytes_total = models.BigIntegerField(default=0)
+    # Of `bytes_done`, what the target of a copy held already when the bytes began to move.
+    bytes_before = models.BigIntegerField(default=0)
     progress_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=1000, blank=True, help_text="The last failure, in one sentence.")
 
@@ -146,12 +149,22 @@ class Job(models.Model):
         return (self.finished_at or timezone.now()) - self.started_at
 
     @property
-    def rate_bytes_per_second(self) -> float | None:
-        """Average rate since the attempt, or the reading back, began; None before there is one."""
-        if not self.bytes_done or not self.phase_started_at:
+    def is_at_work(self) -> bool:
+        """Whether a worker holds it; a job between two attempts waits."""
+        return self.state in HELD
+
+    @property
+    def rate(self) -> Rate | None:
+        """How fast its bytes move, seen from now; None while that is not known."""
+        if not self.is_at_work or self.phase_started_at is None or self.progress_at is None:
             return None
-        seconds = ((self.progress_at or timezone.now()) - self.phase_started_at).total_seconds()
-        return self.bytes_done / seconds if seconds > 0 else None
+        now = timezone.now()
+        return measure_rate(
+            moved_bytes=self.bytes_done - self.bytes_before,
+            left_bytes=self.bytes_total - self.bytes_done,
+            seconds=(now - self.phase_started_at).total_seconds(),
+            silent_seconds=(now - self.progress_at).total_seconds(),
+        )
 
 
 class JobEvent(models.Model):

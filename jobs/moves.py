@@ -125,6 +125,7 @@ def claim_job(
                     not_before=None,
                     bytes_done=0,
                     bytes_total=0,
+                    bytes_before=0,
                     progress_at=None,
                 )
             except StaleJob:

@@ -33,12 +33,16 @@ class JobQuerySet(models.QuerySet[Any]):
         """Everything one row of the job table shows, in one query."""
         return self.select_related("cluster__region", "target_region", "backup", "created_by", "copy")
 
+    def first_jobs(self) -> JobQuerySet:
+        """Originals and others that followed from no other job, newest first."""
+        return self.filter(parent__isnull=True)
+
     def for_list(self) -> JobQuerySet:
-        """Originals and other first jobs, newest first, each with its copy jobs; two queries however many rows."""
+        """First jobs, each with its copy jobs; two queries however many rows."""
         from jobs.models import Job
 
         children = Job.objects.for_row().order_by("pk")
-        return self.filter(parent__isnull=True).for_row().prefetch_related(Prefetch("children", queryset=children))
+        return self.first_jobs().for_row().prefetch_related(Prefetch("children", queryset=children))
 
     def working_on(self, copy_ids: Iterable[int]) -> JobQuerySet:
         """Active jobs that make, check, mend or remove one of these copies; at most one for each."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import reswap
 
 from accounts.access import find, has
 from accounts.http import HtmxHttpRequest
@@ -23,8 +26,10 @@ from .check_services import why_not_repaired_now
 from .errors import JobRefused
 from .forms import JobFilterForm
 from .models import Job
+from .polling import poll_seconds
+from .querysets import JobQuerySet
 from .savings import savings_of
-from .states import CHECKS, JobState, JobType
+from .states import CHECKS, HELD, JobState, JobType
 from .waiting import why_waiting
 from .wording import describe_saving
 
@@ -35,9 +40,9 @@ def _find_job(request: HtmxHttpRequest, code: str) -> Job:
     return find(Job.objects.for_row(), request.user, Privilege.BACKUP_VIEW, code=code)
 
 
-def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
+def _chosen_jobs(request: HtmxHttpRequest) -> tuple[JobFilterForm, JobQuerySet]:
     form = JobFilterForm(request.GET or None, user=request.user)
-    jobs = Job.objects.visible_to(request.user).for_list()
+    jobs = Job.objects.visible_to(request.user).first_jobs()
     if form.is_valid():
         chosen = form.cleaned_data
         # An original stays in the list when one of its copies is what was looked for.
@@ -48,17 +53,41 @@ def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
             jobs = jobs.filter(cluster=chosen["cluster"])
         if chosen["schedule"]:
             jobs = jobs.filter(schedule=chosen["schedule"])
-    page = Paginator(jobs, PAGE_SIZE).get_page(request.GET.get("page"))
+    return form, jobs
+
+
+def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
+    form, jobs = _chosen_jobs(request)
+    page = Paginator(jobs.for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
     everything = [job for parent in page for job in (parent, *parent.children.all())]
     query = request.GET.copy()
-    query.pop("page", None)
+    for name in ("page", "seen"):
+        query.pop(name, None)
     return {
         "form": form,
         "page": page,
-        "is_live": any(job.is_active for job in everything),
         "is_filtered": bool(query),
         "query": query.urlencode(),
+        "poll_seconds": poll_seconds(everything),
+        "seen": _mark((job.pk, job.state) for job in everything),
     }
+
+
+def _mark(jobs: Iterable[tuple[int, str]]) -> str:
+    """Equal for two looks at the list exactly when they show the same jobs in the same states."""
+    return sha256(repr(sorted(jobs)).encode()).hexdigest()[:16]
+
+
+def _moving_rows(request: HtmxHttpRequest) -> list[Job] | None:
+    """The jobs at work on the page that was seen, or None when it shows others or other states by now."""
+    _, jobs = _chosen_jobs(request)
+    number = request.GET.get("page", "1")
+    start = (int(number) - 1) * PAGE_SIZE if number.isdecimal() and number != "0" else 0
+    shown = dict(jobs.values_list("pk", "state")[start : start + PAGE_SIZE])
+    shown |= dict(Job.objects.filter(parent__in=list(shown)).values_list("pk", "state"))
+    if _mark(shown.items()) != request.GET["seen"]:
+        return None
+    return list(Job.objects.for_row().filter(pk__in=[pk for pk, state in shown.items() if state in HELD]))
 
 
 @login_required
@@ -70,7 +99,16 @@ def job_list(request: HtmxHttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def job_table(request: HtmxHttpRequest) -> HttpResponse:
-    """The table of the jobs list alone; it asks for itself again while anything in it is running."""
+    """The table of the jobs list alone; it asks for itself again while anything in it is running.
+
+    Told what was `seen`, it answers with the rows of the jobs at work alone as long as nothing else has changed: a page
+    may hold hundreds of rows that have ended, and every open tab asks every second.
+    """
+    if "seen" in request.GET:
+        moving = _moving_rows(request)
+        if moving is not None:
+            rows = render(request, "jobs/_job_rows_moving.html", {"jobs": moving})
+            return reswap(rows, "none")
     return render(request, "jobs/_job_table.html", _list_context(request))
 
 
@@ -83,7 +121,7 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
         "copies": copies,
         "waits_for": why_waiting(job),
         "saving": _saving(job) if job.type == JobType.COPY and job.state == JobState.SUCCESSFUL else "",
-        "is_live": job.is_active or any(copy.is_active for copy in copies),
+        "poll_seconds": poll_seconds([job, *copies]),
         "may_cancel": may_manage and job.is_cancelable,
         "may_repair": may_manage and job.type in CHECKS and not why_not_repaired_now(job.copy),
         "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,

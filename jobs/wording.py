@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from pricing.formatting import format_gb, format_money
 
+from .rates import Rate
 from .states import JobType
 
 
@@ -47,13 +48,19 @@ def describe_duration(duration: timedelta | None) -> str:
     return f"{hours} h {minutes} min"
 
 
-def describe_progress(*, done: int, total: int, bytes_per_second: float | None, is_verifying: bool) -> str:
+def describe_progress(*, done: int, total: int, rate: Rate | None, is_verifying: bool) -> str:
     """ "13.40 GB of 20.00 GB, 118.00 MB/s, 56 s left"; totals of a backup are estimates until its end."""
     if not total:
         return "Starting"
     words = [f"{format_gb(done)} of {format_gb(max(done, total))}" + (" read back" if is_verifying else "")]
-    if bytes_per_second:
-        words.append(f"{format_gb(round(bytes_per_second))}/s")
-        if total > done:
-            words.append(f"{describe_duration(timedelta(seconds=(total - done) / bytes_per_second))} left")
+    if rate:
+        words.append(f"{format_gb(round(rate.bytes_per_second))}/s")
+    left = "–" if rate is None or rate.seconds_left is None else describe_duration(_rounded(rate.seconds_left))
+    words.append(f"{left} left")
     return ", ".join(words)
+
+
+def _rounded(seconds_left: float) -> timedelta:
+    """A guess of hours is not told by the second; one of seconds never reads as none."""
+    step = 1 if seconds_left < 60 else 5 if seconds_left < 600 else 60
+    return timedelta(seconds=max(1, round(seconds_left / step) * step))

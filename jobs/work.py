@@ -105,6 +105,7 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
 
     def on_progress(progress: Progress) -> None:
         meter.see(progress)
+        hold.bytes_before = meter.done_at_start
         hold.on_progress(progress)
 
     try:
@@ -154,14 +155,14 @@ class _SentBytes:
 
     def __init__(self, copy: Copy) -> None:
         self._copy_id, self.sent_before = copy.pk, copy.sent_bytes
-        self._done_at_start: int | None = None
+        self._has_begun, self.done_at_start = False, 0
 
     def see(self, progress: Progress) -> None:
-        if self._done_at_start is None:
-            self._done_at_start = progress.bytes_done  # what the target held already
+        if not self._has_begun:
+            self._has_begun, self.done_at_start = True, progress.bytes_done  # what the target held already
 
     def write(self, progress: Progress) -> None:
-        sent = progress.bytes_done - (self._done_at_start or 0)
+        sent = progress.bytes_done - self.done_at_start
         Copy.objects.filter(pk=self._copy_id).update(sent_bytes=self.sent_before + sent)
 
 
@@ -185,6 +186,7 @@ def _verify(job: Job, hold: Hold, **stored: int) -> str:
             note="Every byte has arrived; reading all of it back",
             phase_started_at=timezone.now(),
             bytes_done=0,
+            bytes_before=0,
         )
         move_copy(job.copy, CopyState.VERIFYING, stored_at=timezone.now(), **stored)
     store = job.copy.store.open()

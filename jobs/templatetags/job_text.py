@@ -20,6 +20,6 @@ def progress_text(job: Job) -> str:
     return describe_progress(
         done=job.bytes_done,
         total=job.bytes_total,
-        bytes_per_second=job.rate_bytes_per_second,
+        rate=job.rate,
         is_verifying=job.state == "verifying",
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -12,7 +17,7 @@ from clusters.models import Cluster
 from jobs.models import Job
 from jobs.moves import move_job
 from jobs.states import ACTIVE, FINAL, JobState, JobType
-from tests.builders import FRANKFURT, VIRGINIA, all_rows, make_backup, make_cluster, make_job, text_of
+from tests.builders import FRANKFURT, VIRGINIA, HasContent, all_rows, make_backup, make_cluster, make_job, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -184,3 +189,82 @@ def test_a_check_that_found_damage_offers_the_repair(people, cluster, client, st
     )
     page = client.get(job.get_absolute_url()).content.decode()
     assert (reverse("jobs:copy-repair", args=[copy.backup.code, FRANKFURT]) in page) == is_offered
+
+
+def poll_of(answer: HasContent) -> str:
+    """What the jobs list asks next."""
+    [found] = re.findall(r'hx-get="([^"]+)"', answer.content.decode())
+    return unescape(found)
+
+
+def test_while_nothing_else_changes_a_poll_brings_the_rows_at_work_alone(admin, cluster):
+    original, running, failed = family(cluster)
+    poll = poll_of(admin.get(reverse("jobs:job-list")))
+    Job.objects.filter(pk=running.pk).update(bytes_done=15_000_000_000)
+    for _ in range(2):
+        answer = admin.get(poll)
+        page = answer.content.decode()
+        assert answer["HX-Reswap"] == "none"
+        assert re.findall(r'<tr id="job-row-([^"]+)" class="is-nested"[^>]* hx-swap-oob="true"', page) == [running.code]
+        assert "15.00 GB of 20.00 GB" in page
+        assert original.code not in page
+        assert failed.code not in page
+
+
+def test_a_poll_brings_the_whole_table_once_a_state_or_the_jobs_have_changed(admin, cluster):
+    _, running, _ = family(cluster)
+    poll = poll_of(admin.get(reverse("jobs:job-list")))
+    move_job(running, JobState.VERIFYING)
+    answer = admin.get(poll)
+    assert "HX-Reswap" not in answer
+    assert "Verifying" in text_of(answer)
+    poll = poll_of(answer)
+    make_job(type=JobType.BACKUP, cluster=cluster)
+    assert 'id="job-table"' in admin.get(poll).content.decode()
+
+
+def test_a_poll_looks_at_the_page_and_through_the_filters_that_are_shown(admin, cluster, monkeypatch):
+    monkeypatch.setattr("jobs.views.PAGE_SIZE", 1)
+    _, running, _ = family(cluster)
+    make_job(type=JobType.RESTORE, cluster=cluster, copy=running.copy, state=JobState.SUCCESSFUL)
+    for query in ("?page=2", "?type=copy"):
+        answer = admin.get(poll_of(admin.get(reverse("jobs:job-list") + query)))
+        assert answer["HX-Reswap"] == "none", query
+        assert running.code in answer.content.decode(), query
+
+
+def test_the_links_to_other_pages_do_not_take_along_what_a_poll_had_seen(admin, cluster, monkeypatch):
+    monkeypatch.setattr("jobs.views.PAGE_SIZE", 1)
+    family(cluster)
+    make_job(type=JobType.BACKUP, cluster=cluster)
+    page = admin.get(reverse("jobs:job-table") + "?seen=nothing").content.decode()
+    assert 'href="?page=2"' in page
+
+
+@pytest.mark.parametrize(("state", "expected"), [(JobState.PENDING, "every 3s"), (JobState.IN_PROGRESS, "every 1s")])
+def test_a_page_asks_every_second_while_a_job_is_at_work_and_less_while_it_waits(admin, cluster, state, expected):
+    job = make_job(type=JobType.BACKUP, cluster=cluster, state=state)
+    for url in (job.get_absolute_url(), reverse("jobs:job-list")):
+        assert f'hx-trigger="{expected}"' in admin.get(url).content.decode()
+
+
+def test_a_poll_costs_the_same_for_one_job_and_for_twenty(admin, cluster, django_assert_num_queries):
+    family(cluster)
+    poll = poll_of(admin.get(reverse("jobs:job-list")))
+    with CaptureQueriesContext(connection) as captured:
+        admin.get(poll)
+    for_one = len(captured)
+    for _ in range(19):
+        family(cluster)
+    poll = poll_of(admin.get(reverse("jobs:job-list")))
+    with django_assert_num_queries(for_one):
+        assert admin.get(poll)["HX-Reswap"] == "none"
+
+
+def test_a_job_between_two_attempts_shows_why_it_waits_and_no_progress(admin, cluster):
+    job = make_job(type=JobType.BACKUP, cluster=cluster, state=JobState.IN_PROGRESS, bytes_done=1, bytes_total=2)
+    move_job(job, JobState.PENDING, reason="docs does not answer.", not_before=timezone.now())
+    for url in (job.get_absolute_url(), reverse("jobs:job-list")):
+        page = admin.get(url)
+        assert "docs does not answer." in text_of(page)
+        assert b"<progress" not in page.content

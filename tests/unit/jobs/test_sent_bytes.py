@@ -16,8 +16,8 @@ from dataplane.copy import copy_backup
 from jobs.models import Job
 from jobs.moves import claim_job
 from jobs.worker import run_job, sweep
-from tests.builders import FRANKFURT, OREGON, VIRGINIA
-from tests.unit.jobs.world import CONTENTS, make_stored_backup, run_next
+from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_copy, make_job
+from tests.unit.jobs.world import CONTENTS, make_stored_backup, make_stored_backup_beside, run_next
 
 SIZE = sum(map(len, CONTENTS))
 
@@ -44,6 +44,29 @@ def test_bytes_of_an_attempt_that_died_are_counted(committed, stores_root, monke
     # All chunks are there, so the second attempt sends none; the first one's are paid for all the same.
     copy = run_next().copy
     assert (copy.state, copy.sent_bytes, copy.skipped_bytes) == (CopyState.AVAILABLE, SIZE, SIZE)
+
+
+def test_what_the_target_held_already_makes_no_copy_look_fast(committed, stores_root, monkeypatch):
+    first = make_stored_backup(stores_root, copies=[VIRGINIA])
+    run_next()
+    make_job(make_copy(make_stored_backup_beside(first, stores_root), VIRGINIA, state=CopyState.PLANNED))
+    monkeypatch.setattr("jobs.hold.BEAT_SECONDS", 0.01)
+    job = claim_job("worker-1")
+    assert job is not None
+
+    def copy_and_fail(plan: object, **arguments: object) -> None:
+        copy_backup(plan, **arguments)  # type: ignore[arg-type]
+        for _ in range(500):
+            if Job.objects.get(pk=job.pk).bytes_done == SIZE:
+                raise OperationalError("the machine lost its power")
+            time.sleep(0.01)
+
+    monkeypatch.setattr("jobs.work.copy_backup", copy_and_fail)
+    with pytest.raises(OperationalError, match="lost its power"):
+        run_job(job, threading.Event())
+    Job.objects.filter(pk=job.pk).update(phase_started_at=timezone.now() - timedelta(minutes=1))
+    job.refresh_from_db()
+    assert (job.bytes_before, job.rate) == (SIZE, None)
 
 
 @pytest.mark.django_db
