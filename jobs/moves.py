@@ -16,6 +16,7 @@ from accounts.models import User
 from backups.models import Copy
 from clusters.models import Cluster, Region
 
+from .clock import lease_time
 from .dispatch import dispatcher
 from .errors import IllegalMove, StaleJob
 from .models import Job, JobEvent, Schedule
@@ -164,4 +165,4 @@ def renew_lease(job_id: int, lease: str, **progress: Any) -> JobState | None:
 
 
 def _lease_end() -> Any:
-    return timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)
+    return lease_time() + timedelta(seconds=settings.JOB_LEASE_SECONDS)

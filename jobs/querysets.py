@@ -6,9 +6,10 @@ QuerySets take `Any` for their model: named, the model would be looked up before
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Prefetch, Q
 
@@ -19,6 +20,9 @@ from backups.states import CopyState, Origin
 
 from .barriers import barriers
 from .states import ACTIVE, CHECKS, REMOVERS, JobState, JobType
+
+# Processes may differ a little in their clocks and, while an operator changes it, in the length of a lease.
+LONGEST_LEASES = 5
 
 
 class JobQuerySet(models.QuerySet[Any]):
@@ -109,5 +113,10 @@ class JobQuerySet(models.QuerySet[Any]):
         )
 
     def with_expired_lease(self, now: datetime) -> JobQuerySet:
-        """Jobs whose worker stopped renewing its lease."""
-        return self.filter(lease_until__lt=now)
+        """Jobs whose worker stopped renewing its lease.
+
+        Also those with a lease that ends later than any can: it was given before the clock was set back, and if its
+        worker lived it would have been renewed since. Nobody shall wait for the hour to come again.
+        """
+        latest = now + LONGEST_LEASES * timedelta(seconds=settings.JOB_LEASE_SECONDS)
+        return self.filter(Q(lease_until__lt=now) | Q(lease_until__gt=latest))

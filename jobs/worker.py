@@ -17,6 +17,7 @@ from django.utils import timezone
 from backups.errors import StaleBackup
 from dataplane.errors import DataPlaneError, StaleFence, Stopped
 
+from .clock import lease_time
 from .dispatch import dispatcher
 from .endings import settle
 from .errors import StaleJob
@@ -211,7 +212,7 @@ def sweep() -> int:
     Any process may call it at any time. Returns how many jobs moved.
     """
     now = timezone.now()
-    silent = list(Job.objects.with_expired_lease(now).values_list("pk", flat=True))
+    silent = list(Job.objects.with_expired_lease(lease_time()).values_list("pk", flat=True))
     moved = sum(_release(job_id) for job_id in silent)
     if Worker.objects.long_silent(now).exists():
         Worker.objects.long_silent(now).delete()
@@ -222,7 +223,7 @@ def sweep() -> int:
 @transaction.atomic
 def _release(job_id: int) -> bool:
     # Read again under the lock: the worker may have renewed its lease since the list was made.
-    expired = Job.objects.with_expired_lease(timezone.now()).filter(pk=job_id).select_for_update(of=("self",))
+    expired = Job.objects.with_expired_lease(lease_time()).filter(pk=job_id).select_for_update(of=("self",))
     job = expired.select_related("copy__backup", "backup").first()
     if job is None:
         return False

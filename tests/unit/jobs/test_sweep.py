@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from backups.states import BackupState, CopyState
@@ -31,6 +32,26 @@ def test_a_job_whose_lease_ran_out_goes_back_with_its_attempt_counted(state):
     again = claim_job("worker-2")
     assert again is not None
     assert (again.pk, again.attempt, again.fence) == (job.pk, 2, 2)
+
+
+def test_a_lease_from_before_the_clock_was_set_back_is_not_waited_for():
+    make_job(state=JobState.IN_PROGRESS, lease_until=timezone.now() + timedelta(hours=1))
+    healthy = make_job(state=JobState.IN_PROGRESS)
+    assert sweep() == 1
+    healthy.refresh_from_db()
+    assert healthy.state == JobState.IN_PROGRESS
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_worker_with_a_wrong_clock_keeps_its_job_by_the_clock_of_a_server_and_loses_it_without_one(
+    monkeypatch, wrong_by
+):
+    make_job()
+    now = timezone.now
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: now() + wrong_by)
+        assert claim_job("worker-1") is not None
+    assert sweep() == (1 if connection.vendor == "sqlite" else 0)
 
 
 def test_the_worker_that_was_swept_cannot_move_the_job_any_more():
