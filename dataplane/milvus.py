@@ -29,7 +29,8 @@ DATA_TIMEOUT_SECONDS = 120.0
 """For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
 
 
-_ALL_FIELDS: dict[str, Any] = {"output_fields": ["*"]}
+# Of times with zones: in the zone of the collection they would all change with it, and so would every chunk.
+_ALL_FIELDS: dict[str, Any] = {"output_fields": ["*"], "timezone": "UTC"}
 _STRONG: dict[str, Any] = {"consistency_level": "Strong"}
 
 
