@@ -191,6 +191,10 @@ JOBS_PER_CLUSTER = env.int("JOBS_PER_CLUSTER", default=2)
 JOBS_PER_REGION = env.int("JOBS_PER_REGION", default=4)
 if min(JOBS_PER_CLUSTER, JOBS_PER_REGION) < 0:
     raise ImproperlyConfigured("JOBS_PER_CLUSTER and JOBS_PER_REGION are counts of jobs; 0 means no limit.")
+# How long a chunk stays in a store that no backup there names: a worker that was thought dead may have just sent it.
+COLLECT_GRACE_SECONDS = env.int("COLLECT_GRACE_SECONDS", default=3600)
+if COLLECT_GRACE_SECONDS < 0:
+    raise ImproperlyConfigured("COLLECT_GRACE_SECONDS is a time in seconds; 0 removes at once.")
 # How long a worker waits for one answer of a cluster.
 WORKER_CLUSTER_TIMEOUT_SECONDS = env.float("WORKER_CLUSTER_TIMEOUT_SECONDS", default=60)
 # How long pages wait for a cluster to answer.

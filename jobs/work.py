@@ -280,7 +280,7 @@ def _carry_out_deletion(job: Job, hold: Hold) -> None:
     """Remove the backup, then what no backup of the cluster in this store needs, such as chunks of canceled ones.
 
     The claim keeps everybody who writes into this cluster's part of this store away meanwhile (see
-    `JobQuerySet.claimable`), so nothing that lies there unneeded is waiting for its manifest.
+    `JobQuerySet.claimable`). What such a one sent before it lost its lease is spared for the grace period.
     """
     cluster_id, backup_id, store = job.backup.cluster.code, job.backup.code, job.copy.store.open()
     relied_on = Copy.objects.relied_on_beside(job.copy)
@@ -302,7 +302,7 @@ def _carry_out_deletion(job: Job, hold: Hold) -> None:
     collected = collect_chunks(
         cluster_id=cluster_id,
         store=store,
-        grace=timedelta(0),
+        grace=timedelta(seconds=settings.COLLECT_GRACE_SECONDS),
         now=timezone.now(),
         known_backups=known_backups,
         should_stop=should_stop,
