@@ -33,7 +33,7 @@ def copy_check(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse
     except JobRefused as refusal:
         messages.error(request, str(refusal))
         return redirect(copy.backup)
-    messages.success(request, f"The copy in {copy.region} is being checked.")
+    messages.success(request, f"The check of the copy in {copy.region} was queued.")
     return redirect(job)
 
 
@@ -46,5 +46,5 @@ def copy_repair(request: HtmxHttpRequest, code: str, region: str) -> HttpRespons
     except JobRefused as refusal:
         messages.error(request, str(refusal))
         return redirect(copy.backup)
-    messages.success(request, f"The copy in {copy.region} is being repaired from other regions.")
+    messages.success(request, f"The repair of the copy in {copy.region} was queued.")
     return redirect(job)

@@ -166,13 +166,14 @@ def _record_harm(job: Job, copy: Copy, harmed: Sequence[str], hold: Hold) -> Non
 
 
 def _describe_harm(copy: Copy, harmed: Sequence[str]) -> str:
-    return f"A check found {len(harmed):,} damaged or missing objects: {name_some(harmed)}. {_cure(copy)}"
+    return f"A check found {_count_objects(len(harmed), 'damaged or missing ')}: {name_some(harmed)}. {_cure(copy)}"
 
 
 def _describe_damage(copy: Copy, report: VerifyReport, harmed: Sequence[str]) -> str:
+    verb = "is" if len(harmed) == 1 else "are"
     return (
-        f"Damage found: {len(harmed):,} of {report.checked_count:,} objects in {copy.region} are damaged or missing, "
-        f"{name_some(harmed)}.{_of_rows(report.affected)} {_cure(copy)}"
+        f"Damage found: {len(harmed):,} of {report.checked_count:,} objects in {copy.region} {verb} damaged or "
+        f"missing, {name_some(harmed)}.{_of_rows(report.affected)} {_cure(copy)}"
     )
 
 
@@ -216,7 +217,11 @@ def _describe_repair(repaired: RepairReport, givers: Counter[Region]) -> str:
     if not givers:
         return "Nothing had to be replaced."
     parts = ", ".join(f"{count:,} from {region}" for region, count in givers.most_common())
-    return f"{len(repaired.repaired):,} objects replaced ({parts}; {format_gb(repaired.sent_bytes)} sent)."
+    return f"{_count_objects(len(repaired.repaired))} replaced ({parts}; {format_gb(repaired.sent_bytes)} sent)."
+
+
+def _count_objects(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}object{'' if count == 1 else 's'}"
 
 
 def _damaged_sharers(copy: Copy, repaired: RepairReport, store: ObjectStore) -> list[Copy]:

@@ -203,6 +203,15 @@ def test_every_copy_that_shares_a_damaged_object_is_marked_and_no_other(stores_r
     assert key in marked.reason
 
 
+def test_one_object_is_spoken_of_as_one(copied, stores_root):
+    copy = copied.copies.get(region=VIRGINIA)
+    spoil(stores_root, VIRGINIA, chunk_keys(stores_root, copied)[0])
+    job = check(copy)
+    assert "1 of 6 objects in Virginia, USA (gcp-us-east4) is damaged" in job.reason
+    assert "A check found 1 damaged or missing object:" in job.copy.reason
+    assert repair(copy).notes[0].startswith("1 object replaced (1 from")
+
+
 def test_a_job_that_meets_damage_in_its_source_marks_who_shares_it(stores_root):
     backup = make_stored_backup(stores_root, copies=[VIRGINIA])
     sharing = make_stored_backup_beside(backup, stores_root)
