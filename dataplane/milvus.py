@@ -21,13 +21,12 @@ from dataplane.manifest import IndexEntry, Key, Schema
 from dataplane.milvus_connection import Connection
 from dataplane.milvus_schema import forget_schemas, pymilvus_schema
 from dataplane.milvus_translation import index_entry, literal, plain_value
-from dataplane.milvus_wire import PackedVectors, insert_request, send_insert, server_time, wire_columns
+from dataplane.milvus_wire import PackedVectors, flush, insert_request, send_insert, server_time, wire_columns
 
 DEFAULT_PARTITION = "_default"
 FLUSHES_AT_ONCE = 8
 DATA_TIMEOUT_SECONDS = 120.0
 """For calls that move or build data; the endpoint's own timeout is for answers that should come at once."""
-
 
 # Of times with zones: in the zone of the collection they would all change with it, and so would every chunk.
 _ALL_FIELDS: dict[str, Any] = {"output_fields": ["*"], "timezone": "UTC"}
@@ -160,7 +159,7 @@ class Cluster(Connection):
 
         def flush_one(ref: CollectionRef) -> None:
             with self._translated(f"flush {ref}", ref):
-                clients[ref.database].flush(ref.name, timeout=DATA_TIMEOUT_SECONDS)
+                flush(clients[ref.database], ref.name, timeout=DATA_TIMEOUT_SECONDS)
 
         with ThreadPoolExecutor(FLUSHES_AT_ONCE) as pool:
             list(pool.map(flush_one, refs))
@@ -177,10 +176,6 @@ class Cluster(Connection):
     def release(self, ref: CollectionRef) -> None:
         with self._translated(f"release {ref}", ref):
             self._client(ref.database).release_collection(ref.name, timeout=DATA_TIMEOUT_SECONDS)
-
-    def load_partitions(self, ref: CollectionRef, partitions: Sequence[str]) -> None:
-        with self._translated(f"load partitions of {ref}", ref):
-            self._client(ref.database).load_partitions(ref.name, list(partitions), timeout=DATA_TIMEOUT_SECONDS)
 
     def release_partitions(self, ref: CollectionRef, partitions: Sequence[str]) -> None:
         with self._translated(f"release partitions of {ref}", ref):

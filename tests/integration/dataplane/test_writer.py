@@ -105,3 +105,17 @@ def test_what_a_server_shall_not_load_is_counted_in_its_files(
     with Cluster(server) as cluster:
         assert not cluster.is_loaded(ref("again"))
         assert cluster.flushed_count(ref("again")) == 50
+
+
+def test_a_flush_that_cannot_be_asked_for_quickly_is_asked_for_plainly(
+    client: Any, endpoint: ClusterEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymilvus.client.prepare import Prepare
+
+    make_numbers(client, rows=10)
+    monkeypatch.delattr(Prepare, "flush_param")
+    asked: list[str] = []
+    with Cluster(endpoint) as cluster:
+        monkeypatch.setattr(type(client), "flush", lambda self, name, **options: asked.append(name))
+        cluster.flush(ref("numbers"))
+    assert asked == ["numbers"]
