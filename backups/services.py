@@ -19,7 +19,17 @@ from clusters.services import region_facts, stores_for
 from .codes import backup_code
 from .errors import BackupRefused, StaleBackup
 from .models import Backup, BackupCollection, Copy
-from .states import BACKUP_MOVES, COPY_MOVES, MAY_BE_CHECKED, BackupState, CopyState, Origin, Scope, is_allowed
+from .states import (
+    BACKUP_MOVES,
+    COPY_MOVES,
+    HOLDS_NOTHING,
+    MAY_BE_CHECKED,
+    BackupState,
+    CopyState,
+    Origin,
+    Scope,
+    is_allowed,
+)
 
 if TYPE_CHECKING:
     from dataplane.manifest import Manifest
@@ -230,10 +240,13 @@ def record_failed_deletion(copy: Copy, *, reason: str) -> None:
 
 @transaction.atomic
 def complete_deletion(copy: Copy) -> None:
-    """The bytes are proven gone: close the copy, and the backup with its last copy."""
+    """The bytes are proven gone: close the copy, and the backup with the last copy that held it or may yet.
+
+    Copies that came to nothing hold no backup, and without an available one they cannot be made again.
+    """
     # Two last copies may be gone at the same moment; the lock makes one of them see that it was the last.
-    Backup.objects.select_for_update().get(pk=copy.backup_id)
+    backup = Backup.objects.select_for_update().get(pk=copy.backup_id)
     move_copy(copy, CopyState.DELETED, deleted_at=timezone.now(), reason="")
-    backup = copy.backup
-    if not backup.copies.exclude(state=CopyState.DELETED).exists():
+    gone = HOLDS_NOTHING if backup.state == BackupState.AVAILABLE else {CopyState.DELETED}
+    if backup.state != BackupState.DELETED and not backup.copies.exclude(state__in=gone).exists():
         move_backup(backup, BackupState.DELETED)

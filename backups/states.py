@@ -57,6 +57,8 @@ COPY_MOVES: dict[str, set[str]] = {
 MAY_BE_CHECKED = frozenset({CopyState.AVAILABLE, CopyState.DAMAGED})
 # What a person may ask to be copied once more.
 MAY_BE_MADE_AGAIN = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DAMAGED})
+# Nothing can be had from these, now or later, without another copy.
+HOLDS_NOTHING = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DELETED})
 # What can be removed, by a person or by its retention.
 REMOVABLE = frozenset(state for state, moves in COPY_MOVES.items() if CopyState.DELETING in moves)
 # On its way to another state without anybody's help.

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from backups.models import Backup, Copy
+from backups.services import complete_deletion, move_copy
 from backups.states import BackupState, CopyState, Origin
 from clusters.models import Cluster
 from dataplane import layout
@@ -111,6 +112,18 @@ def test_a_copy_that_never_held_bytes_ends_with_the_days_of_its_backup(cluster, 
     Backup.objects.filter(pk=backup.pk).update(created_at=NOW - 7 * DAY)
     request_expiries(NOW)
     assert expired_regions(backup) == {VIRGINIA}
+
+
+@pytest.mark.parametrize("state", [CopyState.FAILED, CopyState.CANCELED])
+def test_a_backup_is_deleted_with_the_last_copy_that_held_it_and_what_came_to_nothing_ends_later(cluster, state):
+    backup = make_automatic(cluster, original_state=CopyState.DELETING, age=DAY, copies={VIRGINIA: state})
+    complete_deletion(backup.copies.get(is_original=True))
+    backup.refresh_from_db()
+    assert backup.state == BackupState.DELETED
+    rest = backup.copies.get(region=VIRGINIA)
+    move_copy(rest, CopyState.DELETING)
+    complete_deletion(rest)
+    assert rest.state == CopyState.DELETED
 
 
 @pytest.mark.parametrize("state", [JobState.PENDING, JobState.IN_PROGRESS])
