@@ -111,6 +111,9 @@ if DATABASE_URL:
             "keepalives_interval": 10,
             "keepalives_count": 3,
             "tcp_user_timeout": 60_000,
+            # A process that is frozen in a transaction would hold its rows, and everybody who waits for them. After a
+            # lease it has lost its job as well.
+            "options": f"-c idle_in_transaction_session_timeout={env.int('JOB_LEASE_SECONDS', default=15)}s",
         }
         | DATABASES["default"].get("OPTIONS", {}),
     }

@@ -54,6 +54,7 @@ def test_a_postgresql_database_is_named_by_its_address():
     assert found["engine"] == "django.db.backends.postgresql"
     assert (found["database"], found["server"]) == ("backups", ["ada", "p@ss", "db.example.com", 5433])
     assert (found["options"]["sslmode"], found["options"]["connect_timeout"]) == ("require", 5)
+    assert found["options"]["options"] == "-c idle_in_transaction_session_timeout=15s"
 
 
 def test_an_address_may_come_from_a_file_that_ends_with_a_line_break(tmp_path: Path):
