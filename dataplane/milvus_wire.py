@@ -59,15 +59,14 @@ def _flush(client: Any, collection: str, *, timeout: float) -> None:
     from pymilvus.decorators import retry_on_rpc_failure
     from pymilvus.exceptions import MilvusException
 
-    context = client._generate_call_context()
+    handler, context = client._get_connection(), client._generate_call_context()
+    request, ask, deadline = Prepare.flush_param([collection]), handler._stub.Flush, time.monotonic() + timeout
 
-    def begin(handler: Any, *, timeout: float) -> Any:
-        request = Prepare.flush_param([collection])
-        answer = handler._stub.Flush(request, timeout=timeout, metadata=context.to_grpc_metadata())
+    def begin(_: Any, *, timeout: float) -> Any:
+        answer = ask(request, timeout=timeout, metadata=context.to_grpc_metadata())
         check_status(answer.status)
         return answer
 
-    handler, deadline = client._get_connection(), time.monotonic() + timeout
     begun = retry_on_rpc_failure()(begin)(handler, timeout=timeout)
     segments, moment = begun.coll_segIDs[collection].data, begun.coll_flush_ts[collection]
     wait_seconds = FIRST_WAIT_SECONDS
