@@ -7,7 +7,7 @@ from .states import ACTIVE, HELD
 
 AT_WORK_SECONDS = 1
 """A worker writes once a second, so what stands on the screen is two seconds old at most."""
-WAITING_SECONDS = 3
+WAITING_SECONDS = 2
 """A job that waits has no progress to show, only its beginning."""
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -51,6 +53,53 @@ def test_the_focus_outlives_polls_and_a_change_of_state_is_read_out_once(admin, 
     finally:
         os.kill(worker, signal.SIGCONT)
     expect(admin.locator("#news")).to_have_text("Backup of docs-search: Successful")
+
+
+@contextmanager
+def frozen(site: RunningSite, *commands: str) -> Iterator[None]:
+    processes = [site.process_of(f"manage.py {command}") for command in commands]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+@contextmanager
+def at_work(site: RunningSite, backup: str) -> Iterator[Callable[[str], None]]:
+    """Make the job of `backup` look like one at work; gives a way to change its row, and takes all of it back."""
+    with sqlite3.connect(site.var / "backupsite.sqlite3", timeout=20, isolation_level=None) as database:
+
+        def change(columns: str) -> None:
+            where = "WHERE backup_id = (SELECT id FROM backups_backup WHERE name = ?)"
+            assert database.execute(f"UPDATE jobs_job SET {columns} {where}", [backup]).rowcount == 1  # noqa: S608
+
+        change("state = 'in_progress', lease = 'x', lease_until = datetime('now', '+5 seconds'), bytes_total = 8000")
+        try:
+            yield change
+        finally:
+            change("state = 'pending', lease = '', lease_until = NULL")
+
+
+def test_the_row_of_a_job_at_work_moves_while_the_table_around_it_stays(admin, site):
+    walk.open_home(admin)
+    # The scheduler too, which would take the job from a worker that does not renew its lease.
+    with frozen(site, "run_worker", "run_scheduler"):
+        walk.begin_backup(admin, "docs-search")
+        backup = walk.submit_backup(admin)
+        with at_work(site, backup) as change:
+            row = admin.locator(walk.job_rows(admin, backup, "backup", "in_progress"))
+            change("bytes_done = 1000")
+            expect(row).to_contain_text("1.00 kB of 8.00 kB")
+            admin.evaluate("document.getElementById('job-table').dataset.stays = 'yes'")
+            row.get_by_role("link").focus()
+            change("bytes_done = 5000")
+            expect(row).to_contain_text("5.00 kB of 8.00 kB")
+            expect(row.get_by_role("link")).to_be_focused()
+            expect(admin.locator("#job-table")).to_have_attribute("data-stays", "yes")
+    walk.wait_for_copies(admin, backup, 0)
 
 
 def expect_a_whole_page(page: Page, heading: str) -> None:

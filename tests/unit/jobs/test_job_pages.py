@@ -241,7 +241,7 @@ def test_the_links_to_other_pages_do_not_take_along_what_a_poll_had_seen(admin, 
     assert 'href="?page=2"' in page
 
 
-@pytest.mark.parametrize(("state", "expected"), [(JobState.PENDING, "every 3s"), (JobState.IN_PROGRESS, "every 1s")])
+@pytest.mark.parametrize(("state", "expected"), [(JobState.PENDING, "every 2s"), (JobState.IN_PROGRESS, "every 1s")])
 def test_a_page_asks_every_second_while_a_job_is_at_work_and_less_while_it_waits(admin, cluster, state, expected):
     job = make_job(type=JobType.BACKUP, cluster=cluster, state=state)
     for url in (job.get_absolute_url(), reverse("jobs:job-list")):
