@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts \
 	tests/integration/jobs/test_lost_workers.py::test_a_worker_killed_in_the_middle_of_a_copy_is_followed_by_another
 
-.PHONY: run test check unit integration postgres browser screenshots clean
+.PHONY: run test check unit integration postgres browser torture screenshots clean
 
 run: $(VENV)/.runtime
 	@PORT=$(PORT) exec $(BIN)/python -m backupsite.up
@@ -30,6 +30,10 @@ postgres: $(VENV)/.development
 
 browser: $(VENV)/.development
 	$(BIN)/python -m pytest tests/browser -q
+
+# Kills, freezes, unplugs and fills up what the site runs on, and counts what that did; zero everywhere is the aim.
+torture: $(VENV)/.development
+	$(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),100) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.development
 	$(BIN)/ruff check .

@@ -36,9 +36,13 @@ def find_postgresql() -> Path | None:
 
 
 class PostgresServer:
-    """A fresh server on a free port of the loopback address and on a socket; it is gone when the `with` ends."""
+    """A fresh server on a free port of the loopback address and on a socket; it is gone when the `with` ends.
 
-    def __init__(self) -> None:
+    One that is to `crash()` has to keep what it committed.
+    """
+
+    def __init__(self, *, keeps_commits: bool = False) -> None:
+        self._options = [*_QUICK, *(["synchronous_commit=on"] if keeps_commits else [])]
         programs = find_postgresql()
         if programs is None:
             raise FileNotFoundError(f"PostgreSQL is not installed. Do this: {HOW_TO_GET_POSTGRESQL}")
@@ -64,7 +68,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, at first or again, over the same data; returns when it answers."""
-        options = [part for option in (f"unix_socket_directories={self._folder}", *_QUICK) for part in ("-c", option)]
+        options = [
+            part for option in (f"unix_socket_directories={self._folder}", *self._options) for part in ("-c", option)
+        ]
         command = self._command("postgres", f"--port={self.port}", *options)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -86,9 +92,26 @@ class PostgresServer:
             self._process.kill()
             self._process.wait()
 
+    def crash(self) -> None:
+        """SIGKILL to its first process, and wait until those it leaves behind have noticed."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        deadline = time.monotonic() + _START_SECONDS
+        # They hold the shared memory, and a new server refuses to start beside them.
+        while self._is_at_work() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def __exit__(self, *_: object) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _is_at_work(self) -> bool:
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # ended meanwhile, or another account's
+                if (folder / "cwd").readlink() == self._folder / "data":
+                    return True
+        return False
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         command = [str(self._programs / program), "-D", str(self._folder / "data"), *arguments]

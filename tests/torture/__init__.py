@@ -1,0 +1,1 @@
+"""What nobody may lose: real workers and schedulers whose processes, stores, clocks and database fail at random."""
