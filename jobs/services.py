@@ -149,7 +149,11 @@ def request_deletion(*, user: User, backup: Backup) -> list[Job]:
                 clear_reason(copy)
         except StaleBackup as clash:
             raise JobRefused(f"{backup.name} has just changed. Look again and repeat if needed.") from clash
-        jobs.append(create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user))
+        try:
+            with transaction.atomic():
+                jobs.append(create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user))
+        except IntegrityError as clash:
+            raise JobRefused(f"Another job has just begun to work on {backup.name}. Look again.") from clash
     if not jobs:
         raise JobRefused(f"{backup.name} is already deleted.")
     return jobs
