@@ -190,6 +190,8 @@ def record_damage(copy: Copy, *, reason: str) -> None:
 
     Of a copy that is damaged already the newest finding is kept. One being made again or deleted stays as it is.
     """
+    # Two jobs may meet the same damage at the same moment; the lock makes one of them see that it was marked.
+    Copy.objects.select_for_update().get(pk=copy.pk)
     copy.refresh_from_db()
     found = {"reason": reason[:1000], "damaged_at": timezone.now()}
     if copy.state == CopyState.AVAILABLE:
