@@ -15,9 +15,9 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.development
 	@$(BIN)/python -m tests.parts
-	$(BIN)/python -m pytest tests/unit tests/integration -q -n 4 --dist loadscope
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest $(ON_POSTGRES) -q -n 2 --dist loadscope
-	$(BIN)/python -m pytest tests/browser -q
+	@# The slow ones first, so that the many quick ones fill what is left of every processor at the end.
+	$(BIN)/python -m pytest tests/integration tests/unit -q -n 4 --dist loadscope --no-loadscope-reorder
+	@$(MAKE) --no-print-directory -j2 --output-sync=target postgres browser
 
 unit: $(VENV)/.development
 	$(BIN)/python -m pytest tests/unit -q

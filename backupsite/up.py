@@ -96,7 +96,8 @@ def _serve(options: Options, notes: DemoNotes | None, listener: int, stopping: t
     logs = options.var_dir / "log"
     web_command = [sys.executable, "-m", "gunicorn", "backupsite.wsgi:application", f"--bind=fd://{listener}"]
     web_command += ["--worker-class=gthread", "--workers=2", "--threads=8", "--graceful-timeout=5"]
-    web_command += ["--no-control-socket", "--log-level=warning"]
+    # Longer than the pages wait between two questions, so that each need not open a connection.
+    web_command += ["--keep-alive=5", "--no-control-socket", "--log-level=warning"]
     if Path("/dev/shm").is_dir():  # noqa: S108 - a heartbeat file on a slow disk makes workers look dead
         web_command.append("--worker-tmp-dir=/dev/shm")
     keeper = _manage("clusters", logs, "run_embedded_clusters")
