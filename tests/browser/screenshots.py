@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -60,7 +59,7 @@ def make_something_to_see(page: Page) -> None:
     page.get_by_role("link", name="Restore from Frankfurt").click()
     page.get_by_text("An existing cluster", exact=True).click()
     page.get_by_label("Cluster", exact=True).select_option("recommendations")
-    page.get_by_role("checkbox", name=re.compile("docstrings")).uncheck()
+    page.get_by_role("checkbox", name="products").check()
     page.get_by_role("button", name="Restore").click()
     expect(page.locator("#job-progress")).to_have_attribute("data-state", "successful")
 
