@@ -33,7 +33,8 @@ browser: $(VENV)/.development
 
 # Kills, freezes, unplugs and fills up what the site runs on, and counts what that did; zero everywhere is the aim.
 torture: $(VENV)/.development
-	$(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),100) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.torture --rounds $(or $(ROUNDS),100) --database $(or $(DATABASE),sqlite) \
+		--broker $(or $(BROKER),none) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.development
 	$(BIN)/ruff check .

@@ -35,6 +35,9 @@ class RedisServer:
         self.stop()
 
     def start(self) -> None:
+        """Start it, at first or again; one that runs stays as it is."""
+        if self._process is not None and self._process.poll() is None:
+            return
         program = find_redis()
         if program is None:
             raise FileNotFoundError(f"Redis is not installed. Do this: {HOW_TO_GET_REDIS}")

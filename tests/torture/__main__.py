@@ -1,4 +1,5 @@
-"""`python -m tests.torture [--rounds 1000] [--seed N] [--database sqlite|postgres]`: see `make torture`."""
+"""`python -m tests.torture [--rounds 1000] [--seed N] [--database sqlite|postgres] [--broker redis]`:
+see `make torture`."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from tests.postgres import PostgresServer
+from tests.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from tests.torture.rounds import Tally
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=None, help="Repeats what is asked for and what fails.")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--broker", choices=["none", "redis"], default="none", help="What wakes the workers.")
     parser.add_argument("--together", type=int, default=4, help="So many rounds run into each other before a look.")
     parser.add_argument("--without-milvus", action="store_true", help="No backups of a real cluster among the jobs.")
     parser.add_argument("--keep", action="store_true", help="Keep the folder with logs, database and stores.")
@@ -37,12 +40,14 @@ def main() -> int:
         if not wanted.keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         server = stack.enter_context(PostgresServer(keeps_commits=True)) if wanted.database == "postgres" else None
+        broker = stack.enter_context(RedisServer()) if wanted.broker == "redis" else None
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "VAR_DIR": str(folder),
             "DATABASE_URL": server.url if server else "",
             "DATABASE_FILE": str(folder / "torture.sqlite3"),
-            "BROKER_URL": "",
+            "BROKER_URL": broker.url if broker else "",
+            "ALLOWED_HOSTS": "127.0.0.1",
             "LOG_LEVEL": "ERROR",
             "JOB_POLL_SECONDS": "0.1",
             # Short, so that a round is; a machine that is busy renews it in time most often.
@@ -53,24 +58,33 @@ def main() -> int:
         import django
 
         django.setup()
-        return torture(stack, folder, server, wanted)
+        return torture(stack, folder, server, broker, wanted)
 
 
-def torture(stack: ExitStack, folder: Path, server: PostgresServer | None, wanted: argparse.Namespace) -> int:
+def torture(
+    stack: ExitStack,
+    folder: Path,
+    server: PostgresServer | None,
+    broker: RedisServer | None,
+    wanted: argparse.Namespace,
+) -> int:
     from django.core.management import call_command
 
+    from jobs import dispatch
     from tests.torture.cluster import live_cluster
     from tests.torture.rounds import Rounds
     from tests.torture.site import Site
     from tests.torture.world import World
 
+    # Short, so that a round is: a message that died with its worker is sent again soon.
+    dispatch.FIRST_PATIENCE_SECONDS, dispatch.LONGEST_PATIENCE_SECONDS = 1, 4
     call_command("migrate", verbosity=0)
     for name in ("log", "stores"):
         (folder / name).mkdir()
     endpoint = "" if wanted.without_milvus else stack.enter_context(live_cluster(folder / "milvus"))
     seed = SystemRandom().randrange(1_000_000) if wanted.seed is None else wanted.seed
     world = World(folder / "stores", endpoint=endpoint)
-    site = stack.enter_context(Site(folder / "log", server))
+    site = stack.enter_context(Site(folder / "log", world.admin, server=server, broker=broker))
     rounds = Rounds(site, world, say if wanted.verbose else lambda line: None)
     began = time.monotonic()
     while rounds.tally.rounds < wanted.rounds:
@@ -85,16 +99,21 @@ def torture(stack: ExitStack, folder: Path, server: PostgresServer | None, wante
 
 def summarise(tally: Tally, wanted: argparse.Namespace, folder: Path, seconds: float) -> int:
     found = tally.findings
+    woken = f" and {wanted.broker}" if wanted.broker != "none" else ""
     counts = {name.replace("_", " "): len(sentences) for name, sentences in vars(found).items()}
     say(
-        f"{tally.rounds} rounds on {wanted.database} in {seconds:.0f} s: "
+        f"{tally.rounds} rounds on {wanted.database}{woken} in {seconds:.0f} s: "
         + ", ".join(f"{count} {name}" for name, count in counts.items())
     )
     say("What was asked and what failed: " + ", ".join(f"{what} {n}" for what, n in sorted(tally.deeds.items())))
+    say("What the pages answered: " + ", ".join(f"{n} {what}" for what, n in sorted(tally.pages.items())))
     say("How the jobs ended: " + ", ".join(f"{n} {what}" for what, n in sorted(tally.endings.items())))
     if tally.bad_seeds:
         again = " ".join(map(str, tally.bad_seeds))
-        say(f"Bad seeds: {again}. Repeat with: make torture SEED={tally.bad_seeds[0]} ROUNDS={wanted.together}")
+        say(
+            f"Bad seeds: {again}. Repeat with: make torture SEED={tally.bad_seeds[0]} ROUNDS={wanted.together}"
+            f" DATABASE={wanted.database} BROKER={wanted.broker}"
+        )
     if wanted.keep:
         say(f"Logs, database and stores: {folder}")
     return 1 if found else 0

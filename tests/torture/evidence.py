@@ -173,6 +173,8 @@ def _examine_copy(copy: Copy, job: Job | None, found: Findings) -> None:
 def _examine_backup(backup: Backup, found: Findings) -> None:
     copies = {copy.state for copy in backup.copies.all()}
     originals = [job for job in backup.jobs.all() if job.type == JobType.BACKUP]
+    if not originals:
+        found.lost.append(f"backup {backup.code} is {backup.state}, but half of what was asked for: no job makes it")
     for job in originals:
         if job.state in _BACKUP_AFTER and backup.state not in _BACKUP_AFTER[JobState(job.state)]:
             found.lost.append(f"backup {backup.code} is {backup.state} after its job was {job.state}")

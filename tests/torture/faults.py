@@ -32,6 +32,12 @@ def kill_scheduler(site: Site, world: World, random: Random) -> list[Deed]:
     return [(_moment(random), "kill -9 scheduler", lambda: site.kill(SCHEDULER))]
 
 
+def kill_web(site: Site, world: World, random: Random) -> list[Deed]:
+    if random.random() < 0.5:
+        return [(_moment(random), "kill -9 web", site.kill_web)]
+    return [(_moment(random), "kill -9 one of the web's processes", lambda: site.kill_web_process(random))]
+
+
 def freeze_worker(site: Site, world: World, random: Random) -> list[Deed]:
     """SIGSTOP past the lease: somebody else takes over, and then the sleeper wakes."""
     name, seconds = random.choice(WORKERS), settings.JOB_LEASE_SECONDS + random.uniform(0.2, 1.5)
@@ -78,12 +84,22 @@ def restart_database(site: Site, world: World, random: Random) -> list[Deed]:
     return [(_moment(random), "kill -9 PostgreSQL, and start it", site.restart_database)]
 
 
+def restart_broker(site: Site, world: World, random: Random) -> list[Deed]:
+    """Away for a while, and every message with it."""
+    assert site.broker is not None
+    begin = _moment(random)
+    end = begin + random.uniform(0.1, 2)
+    return [(begin, "kill -9 Redis", site.broker.stop), (end, "start Redis", site.broker.start)]
+
+
 def choose_faults(site: Site, world: World, random: Random) -> list[Deed]:
     """One to three faults of one round."""
-    kinds = [kill_worker, kill_worker, kill_both_workers, kill_scheduler, freeze_worker, freeze_worker]
+    kinds = [kill_worker, kill_worker, kill_both_workers, kill_scheduler, kill_web, freeze_worker, freeze_worker]
     kinds += [lose_store, lose_store, fill_disk, shift_clock]
     if site.server is not None:
         kinds += [restart_database, restart_database]
+    if site.broker is not None:
+        kinds += [restart_broker, restart_broker]
     return [deed for kind in random.sample(kinds, random.randint(1, 3)) for deed in kind(site, world, random)]
 
 

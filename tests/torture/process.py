@@ -1,4 +1,4 @@
-"""A worker or scheduler as a process of its own, forked from this one: to start Python anew takes seconds each."""
+"""A process of the site, forked from this one: to start Python anew takes seconds each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from django.core.management import call_command
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -27,13 +27,13 @@ _DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class Process:
-    """`manage.py` with a command, from the fork to a SIGKILL."""
+    """What `run` does, from the fork to a SIGKILL."""
 
-    def __init__(self, command: str, log_path: Path, *, clock_shift_seconds: float = 0) -> None:
-        connection.close()  # two processes on one connection would talk over each other
+    def __init__(self, run: Callable[[], object], log_path: Path, *, clock_shift_seconds: float = 0) -> None:
+        _let_connections_go()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(command, log_path, timedelta(seconds=clock_shift_seconds))
+            _become(run, log_path, timedelta(seconds=clock_shift_seconds))
         self._has_ended = False
 
     @property
@@ -42,11 +42,28 @@ class Process:
             self._has_ended = os.waitpid(self.pid, os.WNOHANG)[0] != 0
         return not self._has_ended
 
+    @property
+    def children(self) -> list[int]:
+        """The processes that it has forked itself."""
+        with suppress(OSError):
+            return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return []
+
     def kill(self) -> None:
+        """SIGKILL to it and to what it forked, as a supervisor leaves nothing of it behind either."""
         if self.is_running:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGSTOP)  # or it would replace a child while we look for the others
+            for pid in (*self.children, self.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
             self._has_ended = True
+
+    def kill_child(self, random: Random) -> None:
+        """SIGKILL to one of those that it forked and has to replace."""
+        if self.is_running and (children := self.children):
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(children), signal.SIGKILL)
 
     def freeze(self) -> None:
         """SIGSTOP: still there, does nothing, notices nothing. Returns when its last thread has stopped."""
@@ -73,8 +90,8 @@ class Process:
 
 
 def request_and_die(request: Callable[[], object], after_seconds: float) -> None:
-    """A web process that is killed in the middle of a request: it happens as a whole, or not at all."""
-    connection.close()
+    """A process that is killed in the middle of a request: it happens as a whole, or not at all."""
+    _let_connections_go()
     pid = os.fork()
     if pid == 0:
         with suppress(BaseException):
@@ -85,9 +102,22 @@ def request_and_die(request: Callable[[], object], after_seconds: float) -> None
     os.waitpid(pid, 0)
 
 
-def _become(command: str, log_path: Path, clock_shift: timedelta) -> None:
+def _let_connections_go() -> None:
+    """Two processes on one connection would talk over each other."""
+    connection.close()
+    if settings.BROKER_URL:
+        from kombu import pools
+
+        pools.reset()
+
+
+def die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DEATH_OF_PARENT, signal.SIGKILL)
+
+
+def _become(run: Callable[[], object], log_path: Path, clock_shift: timedelta) -> None:
     try:
-        ctypes.CDLL(None).prctl(_DEATH_OF_PARENT, signal.SIGKILL)
+        die_with_parent()
         log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for descriptor in (1, 2):
             os.dup2(log, descriptor)
@@ -95,9 +125,9 @@ def _become(command: str, log_path: Path, clock_shift: timedelta) -> None:
         _slow_stores_down()
         if clock_shift:
             _shift_clock(clock_shift)
-        call_command(command)
+        run()
     except Exception:
-        logging.exception("%s ended", command)
+        logging.exception("%s ended", log_path.stem)
     finally:
         os._exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,16 +12,15 @@ from random import Random
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from accounts.errors import Refused
 from backups.models import Copy
 from jobs.check_services import request_verification
 from jobs.models import Job
 from jobs.worker import sweep
+from tests.torture.asking import Asking
 from tests.torture.evidence import Findings, Watcher, active_jobs, examine, harm_of, told_by_logs
 from tests.torture.faults import Deed, choose_faults
-from tests.torture.process import request_and_die
 from tests.torture.site import Site
-from tests.torture.world import Request, World
+from tests.torture.world import World
 
 QUIET_SECONDS = 40.0
 """So long after the last fault everything has to have ended."""
@@ -38,6 +36,7 @@ class Tally:
     findings: Findings = field(default_factory=Findings)
     bad_seeds: list[int] = field(default_factory=list)
     deeds: Counter[str] = field(default_factory=Counter)
+    pages: Counter[str] = field(default_factory=Counter)
     endings: Counter[str] = field(default_factory=Counter)
 
     def count_endings(self) -> None:
@@ -48,15 +47,15 @@ class Rounds:
     def __init__(self, site: Site, world: World, say: Callable[[str], None]) -> None:
         self._site, self._world, self._say = site, world, say
         self._watcher = Watcher(world)
-        self._accepted: set[str] = set()
+        self._asking = Asking(site, world)
         self._known: set[int] = set()
-        self._findings = Findings()
+        self._findings = self._asking.findings
         self.tally = Tally()
 
     def play(self, seed: int, *, together: int) -> Findings:
         """`together` rounds that run into each other, then quiet, then the evidence."""
         random = Random(seed)
-        self._findings = Findings()
+        self._findings = self._asking.findings = Findings()
         for _ in range(together):
             self._prepare(random)
         deeds: list[Deed] = []
@@ -66,13 +65,15 @@ class Rounds:
         self._carry_out(sorted(deeds, key=lambda deed: deed[0]), sweeps=random.random() < 0.7)
         self._wait_until_quiet(sweeps=random.random() < 0.7)
         self._let_rot_be_found()
-        self._findings += examine(self._world, accepted=self._accepted, stuck=self._known, watcher=self._watcher)
+        self._findings += examine(self._world, accepted=self._asking.accepted, stuck=self._known, watcher=self._watcher)
         self._findings.doubled += told_by_logs(self._site.pid_of_log)
+        self._findings.crashed += self._site.complaints()
         # Those that have ended have said all they had to say.
         self._site.forget_ended_logs()
         self._findings = self._findings.without(self.tally.findings)
         self.tally.rounds += together
         self.tally.findings += self._findings
+        self.tally.pages = self._asking.answers + Counter(seen=self._site.looks)
         if self._findings:
             self.tally.bad_seeds.append(seed)
         return self._findings
@@ -83,60 +84,15 @@ class Rounds:
         if random.random() < 0.2:
             self._world.leave_torn_chunk(random)
         if random.random() < 0.2 and (copy := self._world.rot(random)):
-            self._request("check", partial(self._check, copy))
+            self._asking.request("check", partial(self._check, copy))
 
     def _plan(self, random: Random) -> list[Deed]:
         plan: list[Deed] = []
-        asks = self._world.asks
-        names = ["copy", "copy", "delete", *random.choices(sorted(asks), k=random.randint(2, 5))]
+        names = ["copy", "copy", "delete", *random.choices(sorted(self._world.asks), k=random.randint(2, 5))]
         for name in names:
-            own = Random(random.random())
-            at, manner, patience = random.uniform(0, 0.6), random.random(), random.uniform(0, 0.03)
-            if name == "cancel":
-                at += 0.5
-            how = self._ask_and_die if manner < 0.1 else self._ask_twice if manner < 0.3 else self._ask
-            plan.append((at, f"ask: {name}", partial(how, name, own, patience)))
+            at = random.uniform(0, 0.6) + (0.5 if name == "cancel" else 0)
+            plan.append((at, *self._asking.choose(name, random)))
         return plan + choose_faults(self._site, self._world, random)
-
-    def _ask(self, name: str, random: Random, patience: float) -> None:
-        if request := self._world.asks[name](random):
-            self._request(name, request)
-
-    def _ask_twice(self, name: str, random: Random, patience: float) -> None:
-        """Two people, or one whose mouse clicks twice."""
-        request = self._world.asks[name](random)
-        if request is None:
-            return
-        promised: list[int] = []
-
-        def ask() -> None:
-            promised.append(self._request(name, request))
-            connection.close()
-
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if all(promised) and name != "expire":
-            self._findings.doubled.append(f"a {name} was promised twice at once")
-
-    def _ask_and_die(self, name: str, random: Random, patience: float) -> None:
-        if request := self._world.asks[name](random):
-            request_and_die(request, patience)
-
-    def _request(self, name: str, request: Request) -> int:
-        """How many jobs were promised."""
-        try:
-            jobs = request()
-        except Refused:
-            return 0
-        except DatabaseError as trouble:
-            self._findings.crashed.append(f"asking for a {name}: {trouble!r}")
-            connection.close()
-            return 0
-        self._accepted |= {job.code for job in jobs}
-        return len(jobs)
 
     def _carry_out(self, deeds: list[Deed], *, sweeps: bool) -> None:
         began = time.monotonic()
@@ -184,7 +140,7 @@ class Rounds:
             for copy in Copy.objects.available().select_related("backup__cluster", "region"):
                 harm = harm_of(self._world, copy)
                 if harm and all(self._world.is_rotten(path) for path in harm):
-                    self._request("check", partial(self._check, copy))
+                    self._asking.request("check", partial(self._check, copy))
             self._wait_until_quiet(sweeps=True)
 
     def _check(self, copy: Copy) -> list[Job]:

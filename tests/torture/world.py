@@ -125,7 +125,7 @@ class World:
 
     def rot(self, random: Random) -> Copy | None:
         """Damage a chunk of an available copy without anybody noticing."""
-        copy = self._any(Copy.objects.available().filter(backup__cluster__in=self.clusters), random)
+        copy = self.any_of(Copy.objects.available().filter(backup__cluster__in=self.clusters), random)
         if copy is not None:
             path = next(self._chunk_paths(copy, random))
             path.write_bytes(random.randbytes(path.stat().st_size))
@@ -174,29 +174,25 @@ class World:
         ]
 
     def checking(self, random: Random) -> Request | None:
-        copy = self._any(self._idle().filter(state__in=MAY_BE_CHECKED), random)
+        copy = self.any_of(self.idle_copies().filter(state__in=MAY_BE_CHECKED), random)
         depth: Depth = random.choice(["full", "full", "quick"])
         return (lambda: [request_verification(user=self.admin, copy=copy, depth=depth)]) if copy else None
 
     def repairing(self, random: Random) -> Request | None:
-        copy = self._any(self._idle().filter(state=CopyState.DAMAGED), random)
+        copy = self.any_of(self.idle_copies().filter(state=CopyState.DAMAGED), random)
         return (lambda: [request_repair(user=self.admin, copy=copy)]) if copy else None
 
     def copying_again(self, random: Random) -> Request | None:
-        copy = self._any(self._idle().filter(is_original=False, state__in=MAY_BE_MADE_AGAIN), random)
+        copy = self.any_of(self.idle_copies().filter(is_original=False, state__in=MAY_BE_MADE_AGAIN), random)
         return (lambda: [retry_copy(user=self.admin, copy=copy)]) if copy else None
 
     def deleting(self, random: Random) -> Request | None:
-        crowded = []
-        for cluster in self._everywhere:
-            existing = list(Backup.objects.existing().filter(cluster=cluster).order_by("pk"))
-            crowded += existing if len(existing) >= MOST_BACKUPS else []
-        backup = random.choice(crowded) if crowded else None
+        backup = self.one_too_many(random)
         return (lambda: request_deletion(user=self.admin, backup=backup)) if backup else None
 
     def expiring(self, random: Random) -> Request | None:
         """A day passes for one automatic copy."""
-        copy = self._any(self._idle().filter(kept_days__isnull=False, stored_at__isnull=False), random)
+        copy = self.any_of(self.idle_copies().filter(kept_days__isnull=False, stored_at__isnull=False), random)
         if copy is None:
             return None
         Copy.objects.filter(pk=copy.pk).update(stored_at=timezone.now() - timedelta(days=2))
@@ -208,18 +204,30 @@ class World:
         return (lambda: [request_backup(user=self.admin, cluster=live, regions=regions)]) if live else None
 
     def canceling(self, random: Random) -> Request | None:
-        jobs = list(Job.objects.active().select_related("project", "copy__backup", "backup").order_by("pk"))
-        job = random.choice(jobs) if jobs else None
+        job = self.any_active_job(random)
         return (lambda: self._cancel(job)) if job else None
 
     def _cancel(self, job: Job) -> list[Job]:
         cancel_job(user=self.admin, job=job)
         return []
 
-    def _idle(self) -> Any:
+    # What there is to choose from
+
+    def one_too_many(self, random: Random) -> Backup | None:
+        crowded = []
+        for cluster in self._everywhere:
+            existing = list(Backup.objects.existing().filter(cluster=cluster).order_by("pk"))
+            crowded += existing if len(existing) >= MOST_BACKUPS else []
+        return random.choice(crowded) if crowded else None
+
+    def any_active_job(self, random: Random) -> Job | None:
+        jobs = list(Job.objects.active().select_related("project", "copy__backup", "backup").order_by("pk"))
+        return random.choice(jobs) if jobs else None
+
+    def idle_copies(self) -> Any:
         busy = Job.objects.filter(state__in=ACTIVE).values("copy")
         return Copy.objects.filter(backup__cluster__in=self._everywhere).exclude(pk__in=busy)
 
-    def _any(self, copies: Any, random: Random) -> Copy | None:
+    def any_of(self, copies: Any, random: Random) -> Copy | None:
         found = list(copies.select_related("backup__cluster", "region").order_by("pk"))
         return random.choice(found) if found else None
