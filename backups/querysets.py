@@ -104,6 +104,10 @@ class CopyQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User, privilege: Privilege) -> CopyQuerySet:
         return self.filter(backup__project__in=projects_with(user, privilege))
 
+    def for_facts(self) -> CopyQuerySet:
+        """Copies with all that a page says of them, in one query."""
+        return self.select_related("region", "store", "source_region", "backup__project", "backup__cluster__region")
+
     def that_cost(self) -> CopyQuerySet:
         """Copies whose bytes ever lay in a store or travelled, with all that their price depends on, in one query."""
         return self.filter(Q(stored_at__isnull=False) | Q(sent_bytes__gt=0)).select_related(

@@ -83,21 +83,26 @@ class Costs:
 
 def costs_of(copies: Iterable[Copy], *, now: datetime) -> Costs:
     """Costs of `copies` (from `Copy.objects.that_cost()`) up to `now`, at the prices valid now."""
-    rates: dict[str, Rates] = {}
-    by_region: dict[str, list[Copy]] = defaultdict(list)
-    by_flow: dict[tuple[str, str], list[Copy]] = defaultdict(list)
+    rates: dict[tuple[str, int], Rates] = {}
+    by_region: dict[tuple[str, int], list[Copy]] = defaultdict(list)
+    by_flow: dict[tuple[str, str, int], list[Copy]] = defaultdict(list)
     for copy in copies:
-        provider = copy.region.provider
-        if provider not in rates:
-            rates[provider] = rates_for(provider, now.date())
+        provider, organization_id = _payer(copy)
+        if (provider, organization_id) not in rates:
+            rates[provider, organization_id] = rates_for(provider, now.date(), organization_id)
         if copy.stored_at is not None:
-            by_region[copy.region_id].append(copy)
+            by_region[copy.region_id, organization_id].append(copy)
         # An original travels only when parts of it are mended from another region.
         if not copy.is_original or copy.sent_bytes:
-            by_flow[source_of(copy).code, copy.region_id].append(copy)
-    storage = (_storage(rows, rates[rows[0].region.provider], now) for _, rows in sorted(by_region.items()))
-    transfer = (_flow(rows, rates[rows[0].region.provider], now) for _, rows in sorted(by_flow.items()))
+            by_flow[source_of(copy).code, copy.region_id, organization_id].append(copy)
+    storage = (_storage(rows, rates[_payer(rows[0])], now) for _, rows in sorted(by_region.items()))
+    transfer = (_flow(rows, rates[_payer(rows[0])], now) for _, rows in sorted(by_flow.items()))
     return Costs(tuple(storage), tuple(transfer))
+
+
+def _payer(copy: Copy) -> tuple[str, int]:
+    """Who is paid, and the organization that pays: two organizations may have agreed on different prices."""
+    return copy.region.provider, copy.backup.project.organization_id
 
 
 def _storage(copies: list[Copy], rates: Rates, now: datetime) -> RegionStorage:

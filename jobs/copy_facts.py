@@ -20,7 +20,7 @@ from .wording import describe_saving
 def copy_facts(copies: Sequence[Copy]) -> dict[int, CopyFacts]:
     """By row number, for copies of one backup, in as many queries for one copy as for twenty.
 
-    They come with `region`, `source_region` and `backup__cluster__region`.
+    They come from `for_facts()`.
     """
     work = {job.copy_id: job for job in Job.objects.working_on([copy.pk for copy in copies])}
     savings = savings_of(copies, on=timezone.now().date())

@@ -67,7 +67,7 @@ def quote_backup(cluster: Cluster, chosen: Sequence[LiveCollection], regions: Se
         source=_place(cluster.region),
         targets=[_place(region) for region in regions],
         days=DAYS_PER_MONTH,
-        rates=rates_for(cluster.region.provider, on),
+        rates=rates_for(cluster.region.provider, on, cluster.project.organization_id),
         include_original=True,
     )
     return Quote(size_bytes, is_measured, first_month, (cluster.region, *regions))
@@ -77,7 +77,7 @@ def offered_regions(cluster: Cluster, *, on: date) -> list[TargetGroup]:
     """The regions a backup of `cluster` may be copied to, by continent, nearest first, with their prices."""
     regions = region_choices()
     source = next(region for region in regions if region.code == cluster.region_id)
-    return target_groups(source, regions, rates_for(cluster.region.provider, on))
+    return target_groups(source, regions, rates_for(cluster.region.provider, on, cluster.project.organization_id))
 
 
 def _place(region: Region) -> Place:

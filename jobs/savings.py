@@ -24,17 +24,17 @@ class Saving:
 def savings_of(copies: Iterable[Copy], *, on: date) -> dict[int, Saving]:
     """By row number, for those of `copies` that saved something, at the prices valid `on` that day.
 
-    Copies come with `region`, `source_region` and `backup__cluster__region`. Three queries per provider.
+    Copies come from `for_facts()`. Three queries per provider and organization.
     """
-    rates: dict[str, Rates] = {}
+    rates: dict[tuple[str, int], Rates] = {}
     savings = {}
     for copy in copies:
         if not copy.saved_bytes:
             continue
-        provider = copy.region.provider
-        if provider not in rates:
-            rates[provider] = rates_for(provider, on)
-        price = transfer_price_of(copy, rates[provider])
+        payer = (copy.region.provider, copy.backup.project.organization_id)
+        if payer not in rates:
+            rates[payer] = rates_for(payer[0], on, payer[1])
+        price = transfer_price_of(copy, rates[payer])
         amount = None if price is None else transfer_cost(copy.saved_bytes, price)
         savings[copy.pk] = Saving(copy.sent_bytes, copy.saved_bytes, amount)
     return savings

@@ -63,7 +63,7 @@ def quote_schedule(
         source=places[cluster.region_id],
         targets=[place for code, place in places.items() if code != cluster.region_id],
         days=DAYS_PER_MONTH,
-        rates=rates_for(cluster.region.provider, on),
+        rates=rates_for(cluster.region.provider, on, cluster.project.organization_id),
         include_original=True,
     )
     lines = tuple(

@@ -2,9 +2,16 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
+from accounts.codes import letter_code
+from accounts.models import Organization
 from pricing.calculator import Scope
 from pricing.querysets import PriceSheetQuerySet
+
+
+def sheet_code() -> str:
+    return letter_code("sheet-", 16)
 
 
 class Currency(models.TextChoices):
@@ -25,28 +32,45 @@ def _is_named_unless_any(side: str) -> Q:
     return is_named | Q(**{f"{side}_kind": AreaKind.ANY, side: ""})
 
 
-class PriceSheet(models.Model):
-    """The prices of one provider from a day on, until a newer default sheet of that provider takes over."""
+def _once(fields: list[str], name: str, condition: Q | None = None) -> list[models.UniqueConstraint]:
+    """Unique among an organization's own sheets, and among those that came with the site: a null equals no other."""
+    condition = condition or Q()
+    return [
+        models.UniqueConstraint(
+            fields=fields, condition=condition & Q(organization__isnull=True), name=f"shipped_{name}"
+        ),
+        models.UniqueConstraint(
+            fields=["organization", *fields], condition=condition & Q(organization__isnull=False), name=f"own_{name}"
+        ),
+    ]
 
+
+class PriceSheet(models.Model):
+    """The prices of one provider from a day on, until a newer default sheet of that provider takes over.
+
+    A sheet without an organization came with the site; an organization's own sheets go before it.
+    """
+
+    code = models.CharField(max_length=40, unique=True, default=sheet_code, editable=False)
+    organization = models.ForeignKey(
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="price_sheets"
+    )
     provider = models.CharField(max_length=40)
     name = models.CharField(max_length=120)
     currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.USD)
     valid_from = models.DateField()
     source_note = models.TextField(blank=True)
-    # Sheets that are not the default are kept for comparison and price nothing.
+    # Sheets that are not the default, or were replaced, are kept for comparison and price nothing.
     is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PriceSheetQuerySet.as_manager()
 
     class Meta:
         ordering = ["provider", "-is_default", "-valid_from", "name"]
         constraints = [
-            models.UniqueConstraint(fields=["provider", "name"], name="price_sheet_name_once_per_provider"),
-            models.UniqueConstraint(
-                fields=["provider", "valid_from"],
-                condition=Q(is_default=True),
-                name="price_sheet_one_default_per_provider_and_day",
-            ),
+            *_once(["provider", "name"], "price_sheet_name_once_per_provider"),
+            *_once(["provider", "valid_from"], "price_sheet_one_default_per_provider_and_day", Q(is_default=True)),
             models.CheckConstraint(condition=Q(currency__in=Currency.values), name="price_sheet_currency_known"),
             models.CheckConstraint(condition=~Q(provider=""), name="price_sheet_has_a_provider"),
         ]
