@@ -22,3 +22,7 @@ def organization_code() -> str:
 
 def project_code() -> str:
     return hex_code("proj-", 22)
+
+
+def audit_code() -> str:
+    return hex_code("audit-", 22)

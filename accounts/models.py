@@ -6,8 +6,20 @@ from django.db.models.functions import Lower
 
 from accounts.querysets import ProjectQuerySet
 
+from .audit_models import AuditEntry
 from .codes import organization_code, project_code
 from .privileges import OrganizationRole, Privilege, ProjectRole
+
+__all__ = [
+    "AuditEntry",
+    "CustomRole",
+    "CustomRolePrivilege",
+    "Organization",
+    "OrganizationMember",
+    "Project",
+    "ProjectMember",
+    "User",
+]
 
 
 class UserManager(BaseUserManager["User"]):

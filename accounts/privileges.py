@@ -11,6 +11,7 @@ class Privilege(TextChoices):
     BILLING_VIEW = "billing: view"
     BILLING_MANAGE = "billing: manage"
     MEMBER_MANAGE = "member: manage"
+    AUDIT_VIEW = "audit: view"
 
 
 class OrganizationRole(TextChoices):

@@ -3,6 +3,7 @@
 Every name can also be given as `NAME_FILE`, the path of a file that holds the value.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import environ
@@ -37,6 +38,11 @@ SECURE_REDIRECT_EXEMPT = [r"^health/(live/|ready/)?$"]
 # Only behind a reverse proxy that always sets this header itself.
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Whose word about a client's address is taken (X-Forwarded-For); nobody's unless an operator says so.
+try:
+    TRUSTED_PROXIES = [ip_network(text.strip()) for text in env.list("TRUSTED_PROXIES", default=[])]
+except ValueError as error:
+    raise ImproperlyConfigured(f"TRUSTED_PROXIES holds what is no network, such as 10.0.0.0/24: {error}.") from error
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
@@ -61,6 +67,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "accounts.audit_middleware.AuditMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -11,6 +11,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
+from accounts.append_only import allow_changes, forbid_changes
+from accounts.models import AuditEntry
 from tests.builders import People, make_people
 
 PARAMETERS_ON_A_SERVER = 3
@@ -56,14 +58,20 @@ def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[Non
     with django_db_blocker.unblock():
         call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
         connection.creation.deserialize_db_from_string(shipped)
+        with connection.schema_editor() as editor:
+            forbid_changes(editor, AuditEntry._meta.db_table)
 
 
 @pytest.fixture
-def committed(_shipped_rows: None, transactional_db: None) -> None:
+def committed(_shipped_rows: None, transactional_db: None) -> Iterator[None]:
     """No transaction around the test: other threads and processes see its rows.
 
     Afterwards the tables are as the migrations left them: `transactional_db` alone would leave no region and no price.
     """
+    yield
+    # Emptying all tables comes next, and the audit log's refuses it.
+    with connection.schema_editor() as editor:
+        allow_changes(editor, AuditEntry._meta.db_table)
 
 
 @pytest.fixture

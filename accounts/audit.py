@@ -1,0 +1,173 @@
+"""The audit log: who did what to which thing, when and from where, and what they were refused.
+
+Services say `record(...)` in the transaction of the change itself, so that neither is ever there without the other. A
+refusal is noted where it is met and written down once, when the request has ended, for its own transaction is undone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError, models, transaction
+from django.utils import timezone
+
+from .audit_actions import Action, Outcome
+from .audit_context import Refusal, Source, current_source, note_refusal
+from .audit_models import AuditEntry
+from .errors import PrivilegeMissing, Refused
+from .models import Organization, Project, User
+
+log = logging.getLogger(__name__)
+
+THE_SITE = "The site"
+# A page that asks every second may go on asking for as long as it is open.
+SAME_REFUSAL_FOR = timedelta(minutes=10)
+MOST_DETAIL_CHARACTERS = 4_000
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def record(
+    action: Action,
+    *,
+    user: User | None,
+    target: models.Model | None = None,
+    project: Project | None = None,
+    organization: Organization | None = None,
+    outcome: Outcome = Outcome.DONE,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down that `user`, or with None the site itself, did `action` to `target`.
+
+    Whose log it is follows from `project` or `organization`, or from the target's own. What concerns a person alone, as
+    signing in does, is told to every organization they belong to; if that is none, it is nobody's. `details` holds what
+    a reader wants to know besides, a few names and numbers and never a secret.
+    """
+    project = project or _project_of(target)
+    organization = organization or (project.organization if project else _organization_of(target))
+    entry = _entry(action, user, target, current_source())
+    entry.outcome, entry.reason, entry.details = outcome, reason[:1000], _bounded(details or {})
+    entry.project = project
+    if organization is not None:
+        _save_for(entry, [organization])
+    else:
+        person = target if isinstance(target, User) else user
+        _save_for(entry, list(Organization.objects.filter(members__user=person)) if person else [])
+
+
+def refusals_as(action: Action, *, of: str) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
+    """Say of a service what its `user` wanted when it refuses, and that it was about its argument `of`."""
+
+    def mark(service: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+        @wraps(service)
+        def ask(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+            try:
+                return service(*args, **kwargs)
+            except (Refused, PermissionDenied) as refusal:
+                user, target = kwargs.get("user"), kwargs.get(of)
+                if isinstance(user, User) and isinstance(target, models.Model):
+                    note_refusal(refusal, user=user, action=action, target=target)
+                raise
+
+        return ask
+
+    return mark
+
+
+def record_refusals(source: Source, *, path: str, code: str = "", was_denied: bool = False) -> None:
+    """Write down what was refused to somebody in the request that has just ended, each once.
+
+    `was_denied` says that the answer was 403: only then was a missing privilege what the person was told. Losing an
+    entry must not turn a refusal into a server error.
+    """
+    for refusal in source.refusals:
+        if isinstance(refusal.exception, PermissionDenied) and not was_denied:
+            continue
+        try:
+            with transaction.atomic():
+                _record_refusal(refusal, source, path=path, code=code)
+        except DatabaseError:
+            log.exception("A refusal could not be recorded")
+    source.refusals.clear()
+
+
+def _record_refusal(refusal: Refusal, source: Source, *, path: str, code: str) -> None:
+    entry = _entry(refusal.action or Action.ACCESS_REFUSED, refusal.user, refusal.target, source)
+    if refusal.target is None:
+        entry.target_type, entry.target_code, entry.target_name = "page", code[:120], path[:300]
+    entry.outcome, entry.reason = Outcome.REFUSED, str(refusal.exception)[:1000]
+    if isinstance(refusal.exception, PrivilegeMissing):
+        entry.details = {"privileges": [str(privilege.value) for privilege in refusal.exception.need.privileges]}
+    entry.project = refusal.project or _project_of(refusal.target)
+    organization = refusal.organization or _organization_of(entry.project or refusal.target)
+    if organization is None:
+        # Another organization's owner must not read from this one's log what exists there.
+        own = list(Organization.objects.filter(members__user=refusal.user)[:2])
+        organization = own[0] if len(own) == 1 else None
+    if not AuditEntry.objects.same_refusal(entry, since=timezone.now() - SAME_REFUSAL_FOR).exists():
+        _save_for(entry, [organization] if organization else [])
+
+
+def _entry(action: Action, user: User | None, target: models.Model | None, source: Source) -> AuditEntry:
+    return AuditEntry(
+        action=action,
+        actor=user,
+        actor_name=(f"{user} ({user.email})" if user.name else user.email)[:300] if user else _nobody(source),
+        key_code=source.key_code,
+        key_name=source.key_name,
+        target_type=target._meta.model_name or "" if target else "",
+        target_code=_code_of(target)[:120],
+        target_name=str(target)[:300] if target else "",
+        address=source.address,
+        request_id=source.request_id,
+    )
+
+
+def _code_of(target: models.Model | None) -> str:
+    """What people call the target by elsewhere; a thing without a code of its own says which one stands for it."""
+    names = (name for name in ("audit_code", "code", "email") if hasattr(target, name))
+    return str(getattr(target, next(names, ""), ""))
+
+
+def _nobody(source: Source) -> str:
+    return f"manage.py {source.command}" if source.command else THE_SITE
+
+
+def _save_for(entry: AuditEntry, organizations: list[Organization]) -> None:
+    """The entry once for each of `organizations`, or once for nobody's."""
+    for organization in organizations or [None]:
+        entry.pk, entry._state.adding = None, True
+        entry.code = AuditEntry._meta.get_field("code").get_default()
+        entry.organization = organization
+        entry.save()
+
+
+def _project_of(target: models.Model | None) -> Project | None:
+    if isinstance(target, Project):
+        return target
+    project = getattr(target, "project", None)
+    return project if isinstance(project, Project) else None
+
+
+def _organization_of(target: models.Model | None) -> Organization | None:
+    if isinstance(target, Organization):
+        return target
+    organization = getattr(target, "organization", None)
+    return organization if isinstance(organization, Organization) else None
+
+
+def _bounded(details: Mapping[str, Any]) -> dict[str, Any]:
+    """`details`, or only their names if they are too much to keep."""
+    text = json.dumps(details, cls=DjangoJSONEncoder)
+    if len(text) <= MOST_DETAIL_CHARACTERS:
+        return dict(details)
+    return {"left out": sorted(details)[:50], "characters": len(text)}
