@@ -1,6 +1,6 @@
 """The one place that decides who may do what.
 
-Single objects are found through `find`, lists start at `projects_with`, services call `require`.
+Views find single objects through `accounts.guard.find`, lists start at `projects_with`, services call `require`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from django.http import Http404
 
 from .errors import PrivilegeMissing
 from .models import Organization, OrganizationMember, Project, ProjectMember, User
-from .privileges import OrganizationRole, Privilege, privileges_of
-from .querysets import ProjectQuerySet
+from .privileges import Need, Privilege, privileges_of
+from .querysets import OrganizationQuerySet, ProjectQuerySet
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -32,41 +32,66 @@ def privileges_in(user: User, project: Project) -> frozenset[Privilege]:
     if membership and membership.custom_role:
         custom = frozenset(Privilege(row.privilege) for row in membership.custom_role.privileges.all())
     role = organization_role(user, project.organization_id)
-    return privileges_of(role, membership.role if membership else None, custom)
+    held = privileges_of(role, membership.role if membership else None, custom)
+    return user.restriction.narrow(held, project_id=project.pk) if user.restriction else held
 
 
 def privileges_in_organization(user: User, organization: Organization) -> frozenset[Privilege]:
     """What `user` may do to things that belong to no project, such as the stores of the regions."""
-    return privileges_of(organization_role(user, organization.pk), None) if user.is_active else frozenset()
+    if not user.is_active:
+        return frozenset()
+    held = privileges_of(organization_role(user, organization.pk), None)
+    return user.restriction.narrow(held, project_id=None) if user.restriction else held
 
 
 def has(user: User, privilege: Privilege, project: Project) -> bool:
     return privilege in privileges_in(user, project)
 
 
-def require(user: User, privilege: Privilege, project: Project) -> None:
-    """Raise PrivilegeMissing (403) unless `user` holds `privilege` in `project`."""
-    if not has(user, privilege, project):
-        raise PrivilegeMissing(privilege)
+def require(user: User, needed: Privilege | Need, project: Project) -> None:
+    """Raise PrivilegeMissing (403) unless `user` holds what is `needed` in `project`."""
+    _require(needed, privileges_in(user, project))
 
 
-def require_in_organization(user: User, privilege: Privilege, organization: Organization) -> None:
-    """Raise PrivilegeMissing (403) unless `user` holds `privilege` in the whole organization."""
-    if privilege not in privileges_in_organization(user, organization):
-        raise PrivilegeMissing(privilege)
+def require_in_organization(user: User, needed: Privilege | Need, organization: Organization) -> None:
+    """Raise PrivilegeMissing (403) unless `user` holds what is `needed` in the whole organization."""
+    _require(needed, privileges_in_organization(user, organization), in_organization=True)
 
 
-def find(rows: models.QuerySet[_Row], user: User, privilege: Privilege, **lookup: object) -> _Row:
-    """The one row of `rows` that `lookup` names, if `user` may act on it with `privilege`.
+def _require(needed: Privilege | Need, held: frozenset[Privilege], *, in_organization: bool = False) -> None:
+    need = Need((needed,)) if isinstance(needed, Privilege) else needed
+    if not need.is_met_by(held):
+        raise PrivilegeMissing(need.missing_in(held), in_organization=in_organization)
 
-    `rows` is of a model with a `project`. Http404 for a stranger and for what does not exist, so that nobody learns
-    which codes other organizations use; PrivilegeMissing (403) for a colleague (rule R4).
+
+def find_with(user: User, needed: Privilege | Need, rows: models.QuerySet[_Row], **lookup: object) -> _Row:
+    """The one row of `rows` that `lookup` names, if `user` may act on it with what is `needed`.
+
+    `rows` is of projects, or of a model with a `project`. Http404 for a stranger and for what does not exist, so that
+    nobody learns which codes other organizations use; PrivilegeMissing (403) for a colleague (rule R4).
     """
-    mine = rows.filter(project__organization__members__user=user, **lookup).select_related("project").first()
-    if mine is None:
+    is_project = rows.model is Project
+    members = "organization__members__user" if is_project else "project__organization__members__user"
+    mine = rows.filter(**{members: user}, **lookup)
+    if user.restriction is not None and user.restriction.project_id is not None:
+        mine = mine.filter(**{"pk" if is_project else "project": user.restriction.project_id})
+    found = (mine if is_project else mine.select_related("project")).first()
+    if found is None:
         raise Http404
-    require(user, privilege, mine.project)  # type: ignore[attr-defined]
-    return mine
+    require(user, needed, found if isinstance(found, Project) else found.project)  # type: ignore[attr-defined]
+    return found
+
+
+def find_in_organization(user: User, needed: Privilege | Need, rows: models.QuerySet[_Row], **lookup: object) -> _Row:
+    """The same for organizations themselves, and for models with an `organization`: what belongs to no project."""
+    is_organization = rows.model is Organization
+    mine = rows.filter(**{"pk__in" if is_organization else "organization__in": organizations_of(user)}, **lookup)
+    found = (mine if is_organization else mine.select_related("organization")).first()
+    if found is None:
+        raise Http404
+    organization = found if isinstance(found, Organization) else found.organization  # type: ignore[attr-defined]
+    require_in_organization(user, needed, organization)
+    return found
 
 
 def projects_with(user: User, privilege: Privilege) -> ProjectQuerySet:
@@ -74,9 +99,10 @@ def projects_with(user: User, privilege: Privilege) -> ProjectQuerySet:
     return Project.objects.where_user_has(user, privilege)
 
 
-def owns_an_organization(user: User) -> bool:
-    return OrganizationMember.objects.filter(user=user, role=OrganizationRole.OWNER).exists()
+def organizations_with(user: User, privilege: Privilege) -> OrganizationQuerySet:
+    """The organizations in the whole of which `user` holds `privilege`."""
+    return Organization.objects.where_user_has(user, privilege)
 
 
-def organizations_of(user: User) -> models.QuerySet[Organization]:
-    return Organization.objects.filter(members__user=user)
+def organizations_of(user: User) -> OrganizationQuerySet:
+    return Organization.objects.of_member(user)

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from .access import owns_an_organization, projects_with
+from .access import organizations_with, projects_with
 from .privileges import Privilege
 
 
@@ -20,7 +20,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """
     questions: dict[str, Callable[[Any], bool]] = {
         "may_see_costs": lambda user: projects_with(user, Privilege.BILLING_VIEW).exists(),
-        "may_see_workers": owns_an_organization,
+        "may_see_workers": lambda user: organizations_with(user, Privilege.CLUSTER_MANAGE).exists(),
     }
     return {name: SimpleLazyObject(partial(_answer, request, name, ask)) for name, ask in questions.items()}
 

@@ -2,7 +2,9 @@
 
 from django.core.exceptions import PermissionDenied, ValidationError
 
-from .privileges import Privilege
+from .privileges import Need, Privilege
+
+WHO_GIVES_IT = "Whoever manages the members here can give it to you."
 
 
 class Refused(Exception):
@@ -31,11 +33,11 @@ class SecretUnreadable(Exception):
 class PrivilegeMissing(PermissionDenied):
     """A colleague may look but not do this: answered with 403 and the name of the privilege (rule R4)."""
 
-    def __init__(self, privilege: Privilege) -> None:
-        super().__init__(
-            f"You need the privilege “{privilege.value}” for this. Whoever runs this site can give it to you."
-        )
-        self.privilege = privilege
+    def __init__(self, missing: Need | Privilege, *, in_organization: bool = False) -> None:
+        self.need = Need((missing,)) if isinstance(missing, Privilege) else missing
+        noun = "privilege" if len(self.need.privileges) == 1 else "privileges"
+        where = " in the whole organization" if in_organization else ""
+        super().__init__(f"You need the {noun} {self.need}{where} for this. {WHO_GIVES_IT}")
 
 
 def sentences_of(refusal: Refused | ValidationError) -> str:

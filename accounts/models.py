@@ -4,11 +4,11 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.querysets import ProjectQuerySet
+from accounts.querysets import OrganizationQuerySet, ProjectQuerySet
 
 from .audit_models import AuditEntry
 from .codes import organization_code, project_code
-from .privileges import OrganizationRole, Privilege, ProjectRole
+from .privileges import OrganizationRole, Privilege, ProjectRole, Restriction
 
 __all__ = [
     "AuditEntry",
@@ -41,6 +41,9 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # No column: set on the row in memory by whatever lets somebody act with less than all they hold.
+    restriction: Restriction | None = None
+
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "email"
@@ -59,6 +62,8 @@ class Organization(models.Model):
     # R9: the longest that a schedule may keep what it makes.
     max_retention_days = models.PositiveSmallIntegerField(default=30)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         constraints = [

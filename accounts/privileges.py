@@ -1,5 +1,10 @@
 """Named privileges, which role carries which, and the pure question who may do what."""
 
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
 from django.db.models import TextChoices
 
 
@@ -73,3 +78,49 @@ def privileges_of(
     else:
         granted = granted | BY_PROJECT_ROLE.get(project_role or "", frozenset())
     return with_implied(granted)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What an action asks of a person: all of some privileges, or with `is_any` one of them."""
+
+    privileges: tuple[Privilege, ...]
+    is_any: bool = False
+
+    def is_met_by(self, held: Set[Privilege]) -> bool:
+        wanted = [privilege in held for privilege in self.privileges]
+        return any(wanted) if self.is_any else all(wanted)
+
+    def missing_in(self, held: Set[Privilege]) -> Need:
+        """What a refusal names: the privileges that are needed and not in `held`."""
+        return Need(tuple(privilege for privilege in self.privileges if privilege not in held), self.is_any)
+
+    def __str__(self) -> str:
+        return (" or " if self.is_any else " and ").join(f"“{privilege.value}”" for privilege in self.privileges)
+
+
+def all_of(*privileges: Privilege) -> Need:
+    return Need(privileges)
+
+
+def any_of(*privileges: Privilege) -> Need:
+    return Need(privileges, is_any=True)
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Takes away, from whoever acts with it, all but some privileges and all but one project; it never gives any.
+
+    An API key acts so: never with more than it was made for, never with more than its person holds.
+    """
+
+    privileges: frozenset[Privilege]
+    project_id: int | None = None
+    """The only project it reaches; with one, it reaches nothing that belongs to a whole organization."""
+
+    def reaches(self, project_id: int | None) -> bool:
+        return self.project_id is None or self.project_id == project_id
+
+    def narrow(self, held: frozenset[Privilege], *, project_id: int | None) -> frozenset[Privilege]:
+        """What is left of `held` in a project, or with None in a whole organization."""
+        return held & with_implied(self.privileges) if self.reaches(project_id) else frozenset()

@@ -22,10 +22,18 @@ class ProjectQuerySet(models.QuerySet[Any]):
 
         Only in organizations the user belongs to: a role left behind in a project counts for nothing.
         """
+        if not user.is_active:
+            return self.none()
+        rows = self
+        if user.restriction is not None:
+            if privilege not in with_implied(user.restriction.privileges):
+                return self.none()
+            if user.restriction.project_id is not None:
+                rows = self.filter(pk=user.restriction.project_id)
         organization_roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]
         project_roles = [role for role, held in BY_PROJECT_ROLE.items() if privilege in with_implied(held)]
         sufficient = [held for held in Privilege if privilege in with_implied(frozenset({held}))]
-        return self.filter(
+        return rows.filter(
             Q(organization__members__role__in=organization_roles)
             | Q(members__user=user, members__role__in=project_roles)
             | Q(
@@ -35,3 +43,18 @@ class ProjectQuerySet(models.QuerySet[Any]):
             ),
             organization__members__user=user,
         ).distinct()
+
+
+class OrganizationQuerySet(models.QuerySet[Any]):
+    def of_member(self, user: User) -> OrganizationQuerySet:
+        """The organizations that `user` belongs to; none for who acts with the rights of one project."""
+        if not user.is_active or (user.restriction is not None and not user.restriction.reaches(None)):
+            return self.none()
+        return self.filter(members__user=user)
+
+    def where_user_has(self, user: User, privilege: Privilege) -> OrganizationQuerySet:
+        """Organizations in the whole of which `user` holds `privilege`; one query."""
+        if user.restriction is not None and privilege not in with_implied(user.restriction.privileges):
+            return self.none()
+        roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]
+        return self.of_member(user).filter(members__user=user, members__role__in=roles)

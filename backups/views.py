@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.access import find, has
+from accounts.access import has
+from accounts.guard import find, needs, signed_in
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from clusters.models import Cluster
@@ -27,11 +27,11 @@ from .models import Backup
 PAGE_SIZE = 50
 
 
-def _find_backup(request: HtmxHttpRequest, code: str, privilege: Privilege = Privilege.BACKUP_VIEW) -> Backup:
-    return find(Backup.objects.for_list(), request.user, privilege, code=code)
+def _find_backup(request: HtmxHttpRequest, code: str) -> Backup:
+    return find(Backup.objects.for_list(), request, code=code)
 
 
-@login_required
+@signed_in
 @require_GET
 def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     backups = Backup.objects.visible_to(request.user).existing().for_list()
@@ -39,12 +39,11 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "backups/backup_list.html", {"page": page})
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def cluster_backups(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """The Backups tab of a cluster."""
-    clusters = Cluster.objects.existing().for_list()
-    cluster = find(clusters, request.user, Privilege.BACKUP_VIEW, code=code)
+    cluster = find(Cluster.objects.existing().for_list(), request, code=code)
     backups = Backup.objects.filter(cluster=cluster).existing().for_list()
     context = {
         "cluster": cluster,
@@ -72,23 +71,23 @@ def _detail_context(request: HtmxHttpRequest, backup: Backup) -> dict[str, Any]:
     }
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def backup_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return render(request, "backups/backup_detail.html", _detail_context(request, _find_backup(request, code)))
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def backup_copies(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """The copies by region; asks for itself again while one of them is still on its way."""
     return render(request, "backups/_backup_copies.html", _detail_context(request, _find_backup(request, code)))
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def backup_rename(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    backup = _find_backup(request, code, Privilege.BACKUP_MANAGE)
+    backup = _find_backup(request, code)
     form = RenameForm(request.POST or None, initial={"name": backup.name})
     if request.method == "POST" and form.is_valid():
         try:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.guard.GuardMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -174,6 +175,10 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Who may call the views that are not ours, and whether each answer is looked at for a declaration it did not keep.
+FOREIGN_VIEWS = "backupsite.declarations.FOREIGN_VIEWS"
+CHECK_DECLARATIONS = DEBUG
 
 # pricing knows regions only by their codes; this function tells it which exist.
 PRICING_REGION_SOURCE = "backupsite.wiring.price_regions"

@@ -5,6 +5,8 @@ from django.contrib.auth import views as auth_views
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from accounts.guard import open_to_all
+
 from . import views
 
 urlpatterns = [
@@ -21,4 +23,7 @@ urlpatterns = [
 ]
 
 if settings.DEBUG:
-    urlpatterns.append(path("design/", TemplateView.as_view(template_name="design/gallery.html"), name="gallery"))
+    gallery = open_to_all("It shows parts of pages without data.")(
+        TemplateView.as_view(template_name="design/gallery.html")
+    )
+    urlpatterns.append(path("design/", gallery, name="gallery"))

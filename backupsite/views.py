@@ -7,15 +7,19 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from accounts.guard import open_to_all
+
 _TEXT = "text/plain"
 
 
+@open_to_all("Supervisors ask; the answer is one word.")
 @require_GET
 def health_live(request: HttpRequest) -> HttpResponse:
     """For supervisors: 200 while this process answers, whatever became of the database."""
     return HttpResponse("ok\n", content_type=_TEXT)
 
 
+@open_to_all("Load balancers ask; the answer names nothing.")
 @require_GET
 def health_ready(request: HttpRequest) -> HttpResponse:
     """For load balancers and the start-up: 200 once the database answers and has the tables that this code expects."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import organizations_of, privileges_in_organization, require_in_organization
+from accounts.access import organizations_of, privileges_in_organization
+from accounts.guard import ORGANIZATION, find, needs, signed_in
 from accounts.http import HtmxHttpRequest
 from accounts.models import Organization
 from accounts.privileges import Privilege
@@ -20,10 +20,10 @@ from .models import Region, Store
 
 
 def _find_organization(request: HtmxHttpRequest, code: str) -> Organization:
-    return get_object_or_404(organizations_of(request.user), code=code)
+    return find(Organization.objects.all(), request, code=code)
 
 
-@login_required
+@signed_in
 @require_GET
 def store_list(request: HtmxHttpRequest) -> HttpResponse:
     """Every region with its store, per organization of the user."""
@@ -36,12 +36,11 @@ def store_list(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "clusters/store_list.html", {"groups": groups})
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE, of=ORGANIZATION)
 @require_http_methods(["GET", "POST"])
 def store_edit(request: HtmxHttpRequest, organization: str, region: str) -> HttpResponse:
     """Set where backups go in one region; saved only after a test object was written, read back and deleted."""
     owner = _find_organization(request, organization)
-    require_in_organization(request.user, Privilege.CLUSTER_MANAGE, owner)
     place = get_object_or_404(Region, code=region)
     store = Store.objects.of_organization(owner.pk).filter(region=place).first()
     form = StoreForm(request.POST or None, initial={"url": store.url if store else ""})
@@ -60,12 +59,11 @@ def store_edit(request: HtmxHttpRequest, organization: str, region: str) -> Http
     return render(request, "clusters/store_edit.html", context, status=422 if form.errors else 200)
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE, of=ORGANIZATION)
 @require_POST
 def store_check(request: HtmxHttpRequest, organization: str, region: str) -> HttpResponse:
     """Write, read back, list and delete a small object in a store and show each step."""
     owner = _find_organization(request, organization)
-    require_in_organization(request.user, Privilege.CLUSTER_MANAGE, owner)
     store = Store.objects.of_organization(owner.pk).filter(region=region).first()
     if store is None:
         raise Http404

@@ -6,16 +6,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import find, has, projects_with, require
-from accounts.errors import PrivilegeMissing
+from accounts.access import has, projects_with
+from accounts.guard import ANY_PROJECT, find, needs, signed_in
 from accounts.http import HtmxHttpRequest
-from accounts.privileges import Privilege
+from accounts.privileges import Privilege, any_of
 from dataplane.errors import CollectionMissing, DataPlaneError
 
 from . import live, services
@@ -26,9 +25,9 @@ from .models import Cluster
 from .rules import why_not_backed_up
 
 
-def _find_cluster(request: HtmxHttpRequest, code: str, privilege: Privilege = Privilege.CLUSTER_VIEW) -> Cluster:
+def _find_cluster(request: HtmxHttpRequest, code: str) -> Cluster:
     clusters = Cluster.objects.existing().for_list().select_related("project__organization")
-    return find(clusters, request.user, privilege, code=code)
+    return find(clusters, request, code=code)
 
 
 def _page_context(request: HtmxHttpRequest, cluster: Cluster, tab: str) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def _page_context(request: HtmxHttpRequest, cluster: Cluster, tab: str) -> dict[
     }
 
 
-@login_required
+@signed_in
 @require_GET
 def cluster_list(request: HtmxHttpRequest) -> HttpResponse:
     clusters = Cluster.objects.visible_to(request.user).existing().for_list()
@@ -52,11 +51,9 @@ def cluster_list(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "clusters/cluster_list.html", {"rows": rows, "may_add": may_add})
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE, of=ANY_PROJECT)
 @require_http_methods(["GET", "POST"])
 def cluster_create(request: HtmxHttpRequest) -> HttpResponse:
-    if not projects_with(request.user, Privilege.CLUSTER_MANAGE).exists():
-        raise PrivilegeMissing(Privilege.CLUSTER_MANAGE)
     form = ClusterForm(request.POST or None, user=request.user, initial={"cu_size": 1})
     if request.method == "POST" and form.is_valid():
         try:
@@ -70,7 +67,7 @@ def cluster_create(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "clusters/cluster_create.html", {"form": form}, status=status)
 
 
-@login_required
+@needs(Privilege.CLUSTER_VIEW)
 @require_GET
 def cluster_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     cluster = _find_cluster(request, code)
@@ -84,10 +81,10 @@ def cluster_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return render(request, "clusters/cluster_detail.html", context)
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE)
 @require_http_methods(["GET", "POST"])
 def cluster_settings(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    cluster = _find_cluster(request, code, Privilege.CLUSTER_MANAGE)
+    cluster = _find_cluster(request, code)
     form = ClusterSettingsForm(request.POST or None, instance=_find_cluster(request, code))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -110,7 +107,7 @@ def cluster_settings(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return render(request, "clusters/cluster_settings.html", context, status=422 if form.errors else 200)
 
 
-@login_required
+@needs(Privilege.CLUSTER_VIEW)
 @require_POST
 def cluster_check(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """Try the connection; the answer is a sentence, also where it failed."""
@@ -137,7 +134,7 @@ def _find_collection(cluster: Cluster, database: str, name: str) -> Any:
     raise Http404(f"{cluster.name} has no collection called {name}.")
 
 
-@login_required
+@needs(Privilege.CLUSTER_VIEW)
 @require_GET
 def collection_detail(request: HtmxHttpRequest, code: str, database: str, name: str) -> HttpResponse:
     """One live collection: how many rows, and a search by words where its vectors allow it and it is loaded."""
@@ -158,13 +155,11 @@ def collection_detail(request: HtmxHttpRequest, code: str, database: str, name: 
     return render(request, "clusters/collection_detail.html", context)
 
 
-@login_required
+@needs(any_of(Privilege.CLUSTER_MANAGE, Privilege.BACKUP_MANAGE))
 @require_POST
 def collection_load(request: HtmxHttpRequest, code: str, database: str, name: str) -> HttpResponse:
     """Load a collection for those who may use the cluster's memory, then search it for the words that came along."""
     cluster = _find_cluster(request, code)
-    if not has(request.user, Privilege.CLUSTER_MANAGE, cluster.project):
-        require(request.user, Privilege.BACKUP_MANAGE, cluster.project)
     try:
         live.load_collection(cluster, _find_collection(cluster, database, name).ref)
     except CollectionMissing as missing:
@@ -177,13 +172,13 @@ def collection_load(request: HtmxHttpRequest, code: str, database: str, name: st
     return redirect(f"{url}?{urlencode({'words': words})}" if words else url)
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE)
 @require_http_methods(["GET", "POST"])
 def collection_drop(request: HtmxHttpRequest, code: str, database: str, name: str) -> HttpResponse:
     """Delete a collection in the live cluster; the name must be typed."""
     from dataplane.milvus import CollectionRef
 
-    cluster = _find_cluster(request, code, Privilege.CLUSTER_MANAGE)
+    cluster = _find_cluster(request, code)
     form = TypedConfirmationForm(request.POST or None, name=name)
     if request.method == "POST" and form.is_valid():
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.db.models import Max, Q
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -10,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.access import owns_an_organization, projects_with
-from accounts.errors import PrivilegeMissing
+from accounts.access import organizations_with, projects_with
+from accounts.guard import ANY_PROJECT, needs, signed_in
 from accounts.http import HtmxHttpRequest
 from accounts.models import User
 from accounts.privileges import Privilege
@@ -28,7 +27,7 @@ from .figures import storage_figure, transfer_figure
 RECENT_JOBS = 8
 
 
-@login_required
+@signed_in
 @require_GET
 def overview(request: HtmxHttpRequest) -> HttpResponse:
     """How well the clusters are protected, and what happened last; a constant number of queries."""
@@ -60,7 +59,7 @@ def overview(request: HtmxHttpRequest) -> HttpResponse:
 
 def _concerns(user: User) -> list[Concern]:
     now = timezone.now()
-    page = "jobs:worker-list" if owns_an_organization(user) else "jobs:job-list"
+    page = "jobs:worker-list" if organizations_with(user, Privilege.CLUSTER_MANAGE).exists() else "jobs:job-list"
     about_workers = []
     if projects_with(user, Privilege.BACKUP_VIEW).exists():
         about_workers = concern_about_workers(now=now, url=reverse(page))
@@ -72,12 +71,10 @@ def _costs(request: HtmxHttpRequest) -> Costs:
     return costs_of(copies, now=timezone.now())
 
 
-@login_required
+@needs(Privilege.BILLING_VIEW, of=ANY_PROJECT)
 @require_GET
 def costs(request: HtmxHttpRequest) -> HttpResponse:
     """Storage by region and transfer by source and target, from the copies that exist."""
-    if not projects_with(request.user, Privilege.BILLING_VIEW).exists():
-        raise PrivilegeMissing(Privilege.BILLING_VIEW)
     found = _costs(request)
     context = {
         "costs": found,

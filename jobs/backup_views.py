@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.access import find
 from accounts.errors import Refused
+from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from clusters import live
@@ -28,7 +27,7 @@ from .quotes import LiveCollection, offered_regions, quote_backup
 
 def _find_cluster(request: HtmxHttpRequest, code: str) -> Cluster:
     clusters = Cluster.objects.existing().for_list().select_related("project__organization")
-    return find(clusters, request.user, Privilege.BACKUP_MANAGE, code=code)
+    return find(clusters, request, code=code)
 
 
 def _live_collections(cluster: Cluster) -> list[LiveCollection]:
@@ -54,7 +53,7 @@ def _quote(cluster: Cluster, found: list[LiveCollection], form: BackupForm) -> d
         return {"refusals": [str(refusal)]}
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     cluster = _find_cluster(request, code)
@@ -95,7 +94,7 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return render(request, "jobs/backup_create.html", context, status=422 if form.errors else 200)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_GET
 def backup_quote(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """The quote for the boxes that are ticked now."""

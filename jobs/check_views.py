@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from accounts.access import find
+from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
@@ -18,11 +17,11 @@ from .errors import JobRefused
 
 
 def _find_copy(request: HtmxHttpRequest, code: str, region: str) -> Copy:
-    backup = find(Backup.objects.existing(), request.user, Privilege.BACKUP_MANAGE, code=code)
+    backup = find(Backup.objects.existing(), request, code=code)
     return get_object_or_404(backup.copies.select_related("backup__project", "region"), region=region)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_POST
 def copy_check(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse:
     copy = _find_copy(request, code, region)
@@ -37,7 +36,7 @@ def copy_check(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse
     return redirect(job)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_POST
 def copy_repair(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse:
     copy = _find_copy(request, code, region)

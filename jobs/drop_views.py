@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import find, require
 from accounts.errors import Refused
+from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
-from accounts.privileges import Privilege
+from accounts.privileges import Privilege, all_of
 from clusters.forms import TypedConfirmationForm
 from clusters.models import Cluster
 
 from .drops import drop_cluster, preview_drop
 
 
-@login_required
+@needs(all_of(Privilege.CLUSTER_MANAGE, Privilege.BACKUP_MANAGE))
 @require_http_methods(["GET", "POST"])
 def cluster_drop(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """Remove a cluster; what goes with it and what stays is listed, and its name must be typed."""
-    clusters = Cluster.objects.existing().for_list()
-    cluster = find(clusters, request.user, Privilege.CLUSTER_MANAGE, code=code)
-    require(request.user, Privilege.BACKUP_MANAGE, cluster.project)
+    cluster = find(Cluster.objects.existing().for_list(), request, code=code)
     form = TypedConfirmationForm(request.POST or None, name=cluster.name)
     if request.method == "POST" and form.is_valid():
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import find, has
+from accounts.access import has
 from accounts.errors import Refused
+from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
@@ -29,8 +29,7 @@ from .restores import RestoreRequest
 
 
 def _find_backup(request: HtmxHttpRequest, code: str) -> Backup:
-    backups = Backup.objects.existing().for_list()
-    return find(backups, request.user, Privilege.BACKUP_MANAGE, code=code)
+    return find(Backup.objects.existing().for_list(), request, code=code)
 
 
 def _best_copy(backup: Backup) -> Copy | None:
@@ -39,7 +38,7 @@ def _best_copy(backup: Backup) -> Copy | None:
     return max(available, key=lambda copy: (copy.is_original, copy.verified_at), default=None)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def restore_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     backup = _find_backup(request, code)
@@ -115,7 +114,7 @@ def _regions(count: int) -> str:
     return "1 region" if count == 1 else f"{count} regions"
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def backup_delete(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """Delete a backup in every region; the name must be typed, and what will be lost is listed."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import find, has
+from accounts.access import has
 from accounts.errors import Refused
+from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from backups.models import Backup
@@ -36,14 +36,14 @@ from .schedules import WEEKDAYS, RuleInvalid, per_day
 PAGE_SIZE = 50
 
 
-def _find_cluster(request: HtmxHttpRequest, code: str, privilege: Privilege) -> Cluster:
+def _find_cluster(request: HtmxHttpRequest, code: str) -> Cluster:
     clusters = Cluster.objects.existing().for_list().select_related("project__organization")
-    return find(clusters, request.user, privilege, code=code)
+    return find(clusters, request, code=code)
 
 
-def _find_schedule(request: HtmxHttpRequest, code: str, privilege: Privilege) -> Schedule:
+def _find_schedule(request: HtmxHttpRequest, code: str) -> Schedule:
     schedules = Schedule.objects.for_page().filter(cluster__dropped_at__isnull=True)
-    return find(schedules, request.user, privilege, code=code)
+    return find(schedules, request, code=code)
 
 
 def _tab_context(request: HtmxHttpRequest, cluster: Cluster) -> dict[str, Any]:
@@ -58,20 +58,20 @@ def _tab_context(request: HtmxHttpRequest, cluster: Cluster) -> dict[str, Any]:
     }
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def schedule_list(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """The Schedules tab of a cluster."""
-    cluster = _find_cluster(request, code, Privilege.BACKUP_VIEW)
+    cluster = _find_cluster(request, code)
     context = _tab_context(request, cluster) | {"schedules": Schedule.objects.filter(cluster=cluster).for_list()}
     return render(request, "jobs/schedule_list.html", context)
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def schedule_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """One schedule: what it does, when next, and what came of every time so far."""
-    schedule = _find_schedule(request, code, Privilege.BACKUP_VIEW)
+    schedule = _find_schedule(request, code)
     runs = ScheduledRun.objects.filter(schedule=schedule).for_list()
     context: dict[str, Any] = {
         "schedule": schedule,
@@ -193,10 +193,10 @@ def _as_data(form: ScheduleForm) -> QueryDict:
     return data
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def schedule_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    cluster = _find_cluster(request, code, Privilege.BACKUP_MANAGE)
+    cluster = _find_cluster(request, code)
     if reason := why_not_backed_up(cluster.plan):
         context = {"cluster": cluster, "backup_refusal": reason}
         return render(request, "jobs/schedule_create.html", context, status=200 if request.method == "GET" else 422)
@@ -220,11 +220,11 @@ def schedule_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return editor.page(form, status=422)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def schedule_edit(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """Change a schedule; if that ends copies earlier, they are listed and somebody has to say yes first."""
-    schedule = _find_schedule(request, code, Privilege.BACKUP_MANAGE)
+    schedule = _find_schedule(request, code)
     editor = _Editor(request, schedule.cluster, schedule)
     if request.method == "GET":
         return editor.page(editor.form(None))
@@ -247,19 +247,19 @@ def schedule_edit(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return editor.page(form, status=422, **more)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_GET
 def schedule_preview(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """The next runs and the monthly cost of the form as it is filled in now."""
-    editor = _Editor(request, _find_cluster(request, code, Privilege.BACKUP_MANAGE))
+    editor = _Editor(request, _find_cluster(request, code))
     context = {"cluster": editor.cluster} | editor.preview(editor.form(request.GET))
     return render(request, "jobs/_schedule_preview.html", context)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_POST
 def schedule_switch(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    schedule = _find_schedule(request, code, Privilege.BACKUP_MANAGE)
+    schedule = _find_schedule(request, code)
     is_enabled = request.POST.get("is_enabled") == "on"
     try:
         run = services.set_enabled(user=request.user, schedule=schedule, is_enabled=is_enabled)
@@ -271,10 +271,10 @@ def schedule_switch(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return redirect("jobs:schedule-list", schedule.cluster.code)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_http_methods(["GET", "POST"])
 def schedule_delete(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    schedule = _find_schedule(request, code, Privilege.BACKUP_MANAGE)
+    schedule = _find_schedule(request, code)
     if request.method == "POST":
         services.delete_schedule(user=request.user, schedule=schedule)
         messages.success(request, f"The schedule {schedule} was deleted. What it made stays as long as it was to stay.")

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpResponse
@@ -16,7 +15,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import reswap
 
-from accounts.access import find, has
+from accounts.access import has
+from accounts.guard import find, needs, signed_in
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
@@ -37,7 +37,7 @@ PAGE_SIZE = 50
 
 
 def _find_job(request: HtmxHttpRequest, code: str) -> Job:
-    return find(Job.objects.for_row(), request.user, Privilege.BACKUP_VIEW, code=code)
+    return find(Job.objects.for_row(), request, code=code)
 
 
 def _chosen_jobs(request: HtmxHttpRequest) -> tuple[JobFilterForm, JobQuerySet]:
@@ -90,13 +90,13 @@ def _moving_rows(request: HtmxHttpRequest) -> list[Job] | None:
     return list(Job.objects.for_row().filter(pk__in=[pk for pk, state in shown.items() if state in HELD]))
 
 
-@login_required
+@signed_in
 @require_GET
 def job_list(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "jobs/job_list.html", _list_context(request))
 
 
-@login_required
+@signed_in
 @require_GET
 def job_table(request: HtmxHttpRequest) -> HttpResponse:
     """The table of the jobs list alone; it asks for itself again while anything in it is running.
@@ -129,25 +129,25 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
 
 
 def _saving(job: Job) -> str:
-    [copy] = Copy.objects.filter(pk=job.copy_id).select_related("region", "source_region", "backup__cluster__region")
+    [copy] = Copy.objects.filter(pk=job.copy_id).for_facts()
     saving = savings_of([copy], on=timezone.now().date()).get(copy.pk)
     return describe_saving(saving.sent_bytes, saving.saved_bytes, saving.amount) if saving else ""
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def job_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return render(request, "jobs/job_detail.html", _detail_context(request, _find_job(request, code)))
 
 
-@login_required
+@needs(Privilege.BACKUP_VIEW)
 @require_GET
 def job_progress(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """What changes while a job runs; it asks for itself again until the job and its copies have ended."""
     return render(request, "jobs/_job_progress.html", _detail_context(request, _find_job(request, code)))
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_POST
 def job_cancel(request: HtmxHttpRequest, code: str) -> HttpResponse:
     job = _find_job(request, code)
@@ -160,11 +160,11 @@ def job_cancel(request: HtmxHttpRequest, code: str) -> HttpResponse:
     return redirect(job)
 
 
-@login_required
+@needs(Privilege.BACKUP_MANAGE)
 @require_POST
 def copy_retry(request: HtmxHttpRequest, code: str, region: str) -> HttpResponse:
     """Make one copy of a backup again that failed, was canceled or is damaged."""
-    backup = find(Backup.objects.existing(), request.user, Privilege.BACKUP_MANAGE, code=code)
+    backup = find(Backup.objects.existing(), request, code=code)
     copy = get_object_or_404(
         backup.copies.select_related("backup__project", "backup__cluster", "region"), region=region
     )

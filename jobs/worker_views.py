@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.access import owns_an_organization
+from accounts.guard import ANY_ORGANIZATION, needs
 from accounts.http import HtmxHttpRequest
 from accounts.models import User
+from accounts.privileges import Privilege
 
 from .models import Job, Worker
 from .presence import code_version, regions_in, why_nothing_begins
@@ -21,8 +20,6 @@ from .presence import code_version, regions_in, why_nothing_begins
 
 def _worker_context(user: User) -> dict[str, Any]:
     """A few queries, however many workers there are. Of other organizations' jobs it tells only that there are some."""
-    if not owns_an_organization(user):
-        raise PermissionDenied("Only the owner of an organization may look at the workers of this site.")
     now = timezone.now()
     visible = set(Job.objects.visible_to(user).held().values_list("pk", flat=True))
     in_hand: dict[str, list[Job | None]] = {}
@@ -37,13 +34,13 @@ def _worker_context(user: User) -> dict[str, Any]:
     }
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE, of=ANY_ORGANIZATION)
 @require_GET
 def worker_list(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "jobs/worker_list.html", _worker_context(request.user))
 
 
-@login_required
+@needs(Privilege.CLUSTER_MANAGE, of=ANY_ORGANIZATION)
 @require_GET
 def worker_table(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "jobs/_worker_table.html", _worker_context(request.user))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -11,6 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
+from accounts.guard import signed_in
 from pricing.calculator import estimate
 from pricing.forms import DOCUMENTATION_EXAMPLE, CalculatorForm
 from pricing.models import PriceSheet
@@ -18,16 +18,16 @@ from pricing.regions import region_choices, target_groups
 from pricing.services import rates_for
 
 
+@signed_in
 @require_GET
-@login_required
 def calculator(request: HttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET or None, regions=region_choices())
     context = _context(form) | {"example_url": _example_url(form)}
     return render(request, "pricing/calculator.html", context, status=_status(form))
 
 
+@signed_in
 @require_GET
-@login_required
 def calculator_result(request: HttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET, regions=region_choices())
     response = render(request, "pricing/_calculator_result.html", _context(form), status=_status(form))
@@ -35,8 +35,8 @@ def calculator_result(request: HttpRequest) -> HttpResponse:
     return replace_url(response, f"{reverse('pricing:calculator')}?{request.GET.urlencode()}")
 
 
+@signed_in
 @require_GET
-@login_required
 def price_list(request: HttpRequest) -> HttpResponse:
     sheets = list(PriceSheet.objects.with_prices().with_in_force(timezone.localdate()))
     # Providers that have regions come first, so that one without any sheet is seen to lack it.

@@ -13,5 +13,6 @@ from backupsite.settings import *
 # WhiteNoise warns about a folder that is not there.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
+CHECK_DECLARATIONS = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

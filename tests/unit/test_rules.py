@@ -14,7 +14,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.http import Http404
 
-from accounts.access import find
+from accounts.access import find_with
 from accounts.errors import PrivilegeMissing
 from accounts.models import User
 from accounts.privileges import Privilege, ProjectRole
@@ -234,9 +234,9 @@ def test_r4_who_may_not_look_sees_none(people, who):
 def test_r4_a_stranger_learns_nothing_a_colleague_learns_the_privilege(people):
     backup = make_backup(make_cluster(people.project))
     with pytest.raises(Http404):
-        find(Backup.objects.all(), people.stranger, Privilege.BACKUP_VIEW, code=backup.code)
+        find_with(people.stranger, Privilege.BACKUP_VIEW, Backup.objects.all(), code=backup.code)
     with pytest.raises(PrivilegeMissing, match="backup: view"):
-        find(Backup.objects.all(), people.cluster_viewer, Privilege.BACKUP_VIEW, code=backup.code)
+        find_with(people.cluster_viewer, Privilege.BACKUP_VIEW, Backup.objects.all(), code=backup.code)
 
 
 # R5: what no backup holds.

@@ -26,7 +26,7 @@ def test_owners_look_and_colleagues_are_told_who_may(people, client, name):
         client.force_login(getattr(people, who))
         answer = client.get(reverse(name))
         assert answer.status_code == 403, who
-        assert "Only the owner of an organization" in text_of(answer)
+        assert "“cluster: manage” in the whole organization" in text_of(answer)
     for who in ("owner", "stranger"):
         client.force_login(getattr(people, who))
         assert client.get(reverse(name)).status_code == 200
