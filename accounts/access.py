@@ -10,6 +10,7 @@ from typing import TypeVar
 from django.db import models
 from django.http import Http404
 
+from .audit_context import note_refusal
 from .errors import PrivilegeMissing
 from .models import Organization, OrganizationMember, Project, ProjectMember, User
 from .privileges import Need, Privilege, privileges_of
@@ -78,7 +79,11 @@ def find_with(user: User, needed: Privilege | Need, rows: models.QuerySet[_Row],
     found = (mine if is_project else mine.select_related("project")).first()
     if found is None:
         raise Http404
-    require(user, needed, found if isinstance(found, Project) else found.project)  # type: ignore[attr-defined]
+    try:
+        require(user, needed, found if isinstance(found, Project) else found.project)  # type: ignore[attr-defined]
+    except PrivilegeMissing as refusal:
+        note_refusal(refusal, user=user, target=found)
+        raise
     return found
 
 
@@ -90,7 +95,11 @@ def find_in_organization(user: User, needed: Privilege | Need, rows: models.Quer
     if found is None:
         raise Http404
     organization = found if isinstance(found, Organization) else found.organization  # type: ignore[attr-defined]
-    require_in_organization(user, needed, organization)
+    try:
+        require_in_organization(user, needed, organization)
+    except PrivilegeMissing as refusal:
+        note_refusal(refusal, user=user, target=found)
+        raise
     return found
 
 

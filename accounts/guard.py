@@ -27,6 +27,7 @@ from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
 from .access import find_in_organization, find_with, organizations_with, projects_with
+from .audit_context import note_refusal
 from .errors import PrivilegeMissing
 from .http import HtmxHttpRequest
 from .privileges import Need, Privilege
@@ -130,18 +131,20 @@ class GuardMiddleware:
         access = declaration_of(view, match.view_name if match else "")
         if access is None:
             raise ImproperlyConfigured(f"{request.path} is not served: its view has no declaration of accounts.guard.")
-        if not access.why_open:
-            if not request.user.is_authenticated:
-                if access.is_for_machines:
-                    return _refuse(401, "Sign in first.")
-                return redirect_to_login(request.get_full_path())
-            if isinstance(access.needs, Mapping) and access.method_of(request) not in access.needs:
-                return HttpResponseNotAllowed(list(access.needs))
+        methods = list(access.needs) if isinstance(access.needs, Mapping) else ["GET", "POST"]
+        if access.method_of(request) not in methods:
+            return HttpResponseNotAllowed(methods)
+        if not access.why_open and not request.user.is_authenticated:
+            if access.is_for_machines:
+                return _refuse(401, "Sign in first.")
+            return redirect_to_login(request.get_full_path())
         request.access, request.has_asked = access, False
         return self._ask(request, access)
 
     def process_exception(self, request: HtmxHttpRequest, exception: Exception) -> HttpResponse | None:
         access: Access | None = getattr(request, "access", None)
+        if isinstance(exception, PermissionDenied) and request.user.is_authenticated:
+            note_refusal(exception, user=request.user)
         if access is None or not access.is_for_machines:
             return None
         if isinstance(exception, PermissionDenied):
@@ -159,6 +162,7 @@ class GuardMiddleware:
         if need.is_met_by(held):
             return None
         refusal = PrivilegeMissing(need.missing_in(held), in_organization=in_organization)
+        note_refusal(refusal, user=request.user)
         if access.is_for_machines:
             return _refuse(403, str(refusal))
         raise refusal

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch, URLResolver, get_resolver
 
+from accounts.audit_context import Source, coming_from
 from accounts.errors import PrivilegeMissing
 from accounts.guard import (
     ANY_ORGANIZATION,
@@ -109,6 +110,26 @@ def test_methods_may_need_different_privileges_and_those_not_named_are_refused(p
         call(view, people.viewer, method="POST", code=code)
     refusal = call(view, people.owner, method="DELETE", code=code)
     assert (refusal.status_code, refusal["Allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_only_a_declaration_by_method_lets_in_more_than_get_and_post(people, method):
+    for declaration in (signed_in, open_to_all("It is a test.")):
+        assert call(declared(declaration), people.owner, method=method).status_code == 405
+    more = declared(needs({method: Privilege.BILLING_VIEW}, of=ANY_PROJECT))
+    assert call(more, people.owner, method=method).status_code == 200
+
+
+def test_a_refusal_is_noted_once_for_the_audit_log_with_what_it_was_about(people):
+    cluster = make_cluster(people.project)
+    for declaration, view, target in (
+        (needs(Privilege.BACKUP_MANAGE), show_cluster, cluster),
+        (needs(Privilege.BILLING_VIEW, of=ANY_PROJECT), show, None),
+    ):
+        with coming_from(Source()) as source, pytest.raises(PrivilegeMissing):
+            call(declared(declaration, view), people.viewer, code=cluster.code)
+        [refusal] = source.refusals
+        assert (refusal.user, refusal.target) == (people.viewer, target)
 
 
 def test_several_privileges_are_needed_together_or_one_of_them(people):
