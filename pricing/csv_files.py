@@ -97,7 +97,7 @@ def _rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
     head = text.partition("\n")[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = []
+    rows: list[tuple[int, dict[str, str]]] = []
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         if sorted(names) != sorted(COLUMNS):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pricing import views
+from pricing import sheet_views, views
 
 app_name = "pricing"
 
@@ -8,4 +8,8 @@ urlpatterns = [
     path("", views.price_list, name="price-list"),
     path("calculator/", views.calculator, name="calculator"),
     path("calculator/result/", views.calculator_result, name="calculator-result"),
+    path("sheets/<slug:code>/withdraw/", sheet_views.sheet_withdraw, name="sheet-withdraw"),
+    path("<slug:organization>/import/", sheet_views.sheet_import, name="sheet-import"),
+    path("<slug:organization>/export/", sheet_views.sheet_export, name="sheet-export"),
+    path("<slug:organization>/new/<slug:provider>/", sheet_views.sheet_create, name="sheet-create"),
 ]

@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url
 
+from accounts.access import organizations_of, privileges_in_organization
 from accounts.guard import signed_in
+from accounts.http import HtmxHttpRequest
+from accounts.models import Organization
+from accounts.privileges import Privilege
 from pricing.calculator import estimate
 from pricing.forms import DOCUMENTATION_EXAMPLE, CalculatorForm
 from pricing.models import PriceSheet
@@ -20,38 +24,62 @@ from pricing.services import rates_for
 
 @signed_in
 @require_GET
-def calculator(request: HttpRequest) -> HttpResponse:
+def calculator(request: HtmxHttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET or None, regions=region_choices())
-    context = _context(form) | {"example_url": _example_url(form)}
+    context = _context(request, form) | {"example_url": _example_url(form)}
     return render(request, "pricing/calculator.html", context, status=_status(form))
 
 
 @signed_in
 @require_GET
-def calculator_result(request: HttpRequest) -> HttpResponse:
+def calculator_result(request: HtmxHttpRequest) -> HttpResponse:
     form = CalculatorForm(request.GET, regions=region_choices())
-    response = render(request, "pricing/_calculator_result.html", _context(form), status=_status(form))
+    response = render(request, "pricing/_calculator_result.html", _context(request, form), status=_status(form))
     # The address bar keeps up with the form, so that a reload or a shared link shows the same estimate.
     return replace_url(response, f"{reverse('pricing:calculator')}?{request.GET.urlencode()}")
 
 
 @signed_in
 @require_GET
-def price_list(request: HttpRequest) -> HttpResponse:
-    sheets = list(PriceSheet.objects.with_prices().with_in_force(timezone.localdate()))
+def price_list(request: HtmxHttpRequest) -> HttpResponse:
+    organization = _chosen_organization(request)
+    pk = organization.pk if organization else None
+    today = timezone.localdate()
+    sheets = list(PriceSheet.objects.of(pk).with_prices().with_in_force(today, pk))
     # Providers that have regions come first, so that one without any sheet is seen to lack it.
-    names = {region.provider: region.provider_name for region in region_choices()}
+    regions = region_choices()
+    names = {region.provider: region.provider_name for region in regions}
+    with_regions = set(names)
     names |= {sheet.provider: sheet.provider for sheet in sheets if sheet.provider not in names}
-    providers = [(name, [sheet for sheet in sheets if sheet.provider == code]) for code, name in names.items()]
-    return render(request, "pricing/price_list.html", {"providers": providers})
+    providers = [
+        (code, name, [sheet for sheet in sheets if sheet.provider == code], code in with_regions)
+        for code, name in names.items()
+    ]
+    context = {
+        "organizations": organizations_of(request.user),
+        "organization": organization,
+        "may_manage": organization is not None
+        and Privilege.BILLING_MANAGE in privileges_in_organization(request.user, organization),
+        "providers": providers,
+        "today": today,
+    }
+    return render(request, "pricing/price_list.html", context)
 
 
-def _context(form: CalculatorForm) -> dict[str, Any]:
+def _chosen_organization(request: HtmxHttpRequest) -> Organization | None:
+    """The one named in the address, else the first that the person belongs to; 404 for somebody else's."""
+    mine = organizations_of(request.user).order_by("name", "pk")
+    code = request.GET.get("organization")
+    return get_object_or_404(mine, code=code) if code else mine.first()
+
+
+def _context(request: HtmxHttpRequest, form: CalculatorForm) -> dict[str, Any]:
     """The boxes to tick with their prices, and the estimate: None until the form is filled in without a mistake."""
     source = form.shown_source
     if source is None:
         return {"form": form, "source": None, "estimate": None}
-    rates = rates_for(source.provider, timezone.localdate())
+    payer = organizations_of(request.user).order_by("name", "pk").first()
+    rates = rates_for(source.provider, timezone.localdate(), payer.pk if payer else None)
     context = {
         "form": form,
         "source": source,
