@@ -21,8 +21,8 @@ class Barrier(StrEnum):
     REMOVAL_OF_IT = "removal_of_it"
 
 
-def barriers() -> dict[Barrier, Q]:
-    """For each barrier the pending jobs that it holds back now.
+def barriers(job_type: JobType | None = None) -> dict[Barrier, Q]:
+    """For each barrier the pending jobs that it holds back now; with `job_type` only those that such jobs can meet.
 
     Removing and writing never meet in one cluster's part of one region: a removal decides which chunks nobody needs,
     and a writer may be relying on just those (rule R16). Nor is a copy removed while a restore, a repair or another
@@ -31,25 +31,27 @@ def barriers() -> dict[Barrier, Q]:
     held = _held()
     beside = held.filter(cluster=OuterRef("cluster"), target_region=OuterRef("target_region"))
     of_this_backup = held.filter(backup=OuterRef("backup"))
-    removes, writes = Q(type__in=REMOVERS), Q(type__in=WRITERS)
-    found = {
-        Barrier.REMOVAL_BESIDE: (removes | writes) & Q(Exists(beside.filter(removes))),
-        Barrier.WRITER_BESIDE: removes & Q(Exists(beside.filter(writes))),
-        Barrier.REPAIR_BESIDE: Q(type=JobType.VERIFY) & Q(Exists(beside.filter(type=JobType.REPAIR))),
-        Barrier.READER_OF_IT: removes & Q(Exists(of_this_backup.filter(type__in=READERS))),
-        Barrier.REMOVAL_OF_IT: Q(type__in=READERS) & Q(Exists(of_this_backup.filter(removes))),
+    removes, writes, reads = Q(type__in=REMOVERS), Q(type__in=WRITERS), Q(type__in=READERS)
+    found: dict[Barrier, tuple[list[JobType], Q]] = {
+        Barrier.REMOVAL_BESIDE: ([*REMOVERS, *WRITERS], Q(Exists(beside.filter(removes)))),
+        Barrier.WRITER_BESIDE: (REMOVERS, Q(Exists(beside.filter(writes)))),
+        Barrier.REPAIR_BESIDE: ([JobType.VERIFY], Q(Exists(beside.filter(type=JobType.REPAIR)))),
+        Barrier.READER_OF_IT: (REMOVERS, Q(Exists(of_this_backup.filter(reads)))),
+        Barrier.REMOVAL_OF_IT: (READERS, Q(Exists(of_this_backup.filter(removes)))),
     }
     if settings.JOBS_PER_CLUSTER:
-        talking = Q(type__in=TALKS_TO_CLUSTER)
-        found[Barrier.CLUSTER_FULL] = talking & Q(
-            cluster__in=_full(held.filter(talking), "cluster", settings.JOBS_PER_CLUSTER)
-        )
+        talking = held.filter(type__in=TALKS_TO_CLUSTER)
+        full = Q(cluster__in=_full(talking, "cluster", settings.JOBS_PER_CLUSTER))
+        found[Barrier.CLUSTER_FULL] = (TALKS_TO_CLUSTER, full)
     if settings.JOBS_PER_REGION:
-        limited = ~Q(type__in=EXEMPT_FROM_REGION_LIMIT)
-        found[Barrier.REGION_FULL] = limited & Q(
-            target_region__in=_full(held.filter(limited), "target_region", settings.JOBS_PER_REGION)
-        )
-    return found
+        limited = [kind for kind in JobType if kind not in EXEMPT_FROM_REGION_LIMIT]
+        full = Q(target_region__in=_full(held.filter(type__in=limited), "target_region", settings.JOBS_PER_REGION))
+        found[Barrier.REGION_FULL] = (limited, full)
+    return {
+        barrier: Q(type__in=kinds) & stands
+        for barrier, (kinds, stands) in found.items()
+        if job_type is None or job_type in kinds
+    }
 
 
 def _held() -> QuerySet[Any]:

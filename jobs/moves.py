@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
@@ -19,8 +18,9 @@ from clusters.models import Cluster, Region
 from .clock import lease_time
 from .dispatch import dispatcher
 from .errors import IllegalMove, StaleJob
+from .looks import is_still_claimable, lock_claimable, lock_places_of
 from .models import Job, JobEvent, Schedule
-from .states import EXEMPT_FROM_REGION_LIMIT, FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
+from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
 
 # How often a claim looks again, some milliseconds each, while others decide about the same clusters.
 _CLAIM_TRIES = 30
@@ -69,9 +69,19 @@ def move_job(job: Job, to: JobState, *, note: str = "", by: User | None = None, 
 
     A job that is no longer held gives its lease back, a final one gets its end.
     """
-    before = JobState(job.state)
-    if not is_allowed(before, to):
-        raise IllegalMove(f"{job.code}: {before} -> {to}")
+    before = job.state
+    _write_move(job, to, changes)
+    job.refresh_from_db()
+    _tell(job, before, note=note, by=by)
+    if to == JobState.PENDING:
+        dispatcher().announce(job)
+
+
+def _write_move(job: Job, to: JobState, changes: dict[str, Any]) -> None:
+    """Write the new state and `changes`, to which is added what comes with the state."""
+    if not is_allowed(job.state, to):
+        raise IllegalMove(f"{job.code}: {job.state} -> {to}")
+    changes["state"] = to
     if to in FINAL:
         changes["finished_at"] = timezone.now()
     if to not in HELD:
@@ -79,13 +89,15 @@ def move_job(job: Job, to: JobState, *, note: str = "", by: User | None = None, 
     if to == JobState.PENDING:
         changes |= {"deliveries": 0, "deliver_after": None}
     # The WHERE clause is the lock: it matches only while state and lease are as we read them.
-    mine = Job.objects.filter(pk=job.pk, state=before, lease=job.lease)
-    if mine.update(state=to, **changes) != 1:
+    mine = Job.objects.filter(pk=job.pk, state=job.state, lease=job.lease)
+    if mine.update(**changes) != 1:
         raise StaleJob(job.code)
-    job.refresh_from_db()
-    JobEvent.objects.create(job=job, attempt=job.attempt, from_state=before, to_state=to, note=note[:1000], by=by)
-    if to == JobState.PENDING:
-        dispatcher().announce(job)
+
+
+def _tell(job: Job, before: str, *, note: str, by: User | None = None) -> None:
+    JobEvent.objects.create(
+        job=job, attempt=job.attempt, from_state=before, to_state=job.state, note=note[:1000], by=by
+    )
 
 
 def claim_job(
@@ -99,40 +111,40 @@ def claim_job(
     """
     for _ in range(_CLAIM_TRIES):
         with transaction.atomic():
-            wanted = Job.objects.claimable(timezone.now()).in_regions(regions)
-            if not takes_checks:
-                wanted = wanted.without_checks()
-            if code is not None:
-                wanted = wanted.filter(code=code)
-            # Where rows can be locked, workers that look at the same moment look at different jobs.
-            can_skip = connection.features.has_select_for_update_skip_locked
-            job = wanted.select_for_update(of=("self",), no_key=True, skip_locked=can_skip).first()
+            job = lock_claimable(code=code, regions=regions, takes_checks=takes_checks)
             if job is None:
                 return None
             if not _is_free_to_run(job):
                 continue
             try:
-                move_job(
-                    job,
-                    JobState.IN_PROGRESS,
-                    note=f"Taken by {worker}",
-                    lease=secrets.token_hex(16),
-                    lease_until=_lease_end(),
-                    fence=F("fence") + 1,
-                    attempt=F("attempt") + 1,
-                    worker=worker,
-                    started_at=job.started_at or timezone.now(),
-                    phase_started_at=timezone.now(),
-                    not_before=None,
-                    bytes_done=0,
-                    bytes_total=0,
-                    bytes_before=0,
-                    progress_at=None,
-                )
+                _take(job, worker)
             except StaleJob:
                 continue
             return job
     return None
+
+
+def _take(job: Job, worker: str) -> None:
+    """Move a job that nobody else can move now, which makes its row known without reading it again."""
+    now, before = timezone.now(), job.state
+    changes: dict[str, Any] = {
+        "lease": secrets.token_hex(16),
+        "lease_until": _lease_end(),
+        "fence": job.fence + 1,
+        "attempt": job.attempt + 1,
+        "worker": worker,
+        "started_at": job.started_at or now,
+        "phase_started_at": now,
+        "not_before": None,
+        "bytes_done": 0,
+        "bytes_total": 0,
+        "bytes_before": 0,
+        "progress_at": None,
+    }
+    _write_move(job, JobState.IN_PROGRESS, changes)
+    for name, value in changes.items():
+        setattr(job, name, value)
+    _tell(job, before, note=f"Taken by {worker}")
 
 
 def _is_free_to_run(job: Job) -> bool:
@@ -144,15 +156,9 @@ def _is_free_to_run(job: Job) -> bool:
     """
     if not connection.features.has_select_for_update:
         return True
-    # `no_key`: rows that merely point to these, such as a new job, may be written meanwhile.
-    # A restore reads a backup that may belong to another cluster than the one it writes to.
-    places = {job.cluster_id, job.backup.cluster_id}
-    ours = Cluster.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=places)
-    if len(ours) < len(places):
+    if not lock_places_of(job):
         return False
-    if settings.JOBS_PER_REGION and job.type not in EXEMPT_FROM_REGION_LIMIT:
-        Region.objects.select_for_update(no_key=True).get(pk=job.target_region_id)
-    return Job.objects.claimable(timezone.now()).filter(pk=job.pk).exists()
+    return is_still_claimable(job)
 
 
 def renew_lease(job_id: int, lease: str, **progress: Any) -> JobState | None:

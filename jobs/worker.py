@@ -22,6 +22,7 @@ from .dispatch import dispatcher
 from .endings import settle
 from .errors import StaleJob
 from .hold import Hold
+from .looks import is_anything_claimable, is_anything_due
 from .models import Job, Worker
 from .moves import claim_job, move_job
 from .presence import Presence, queues_for, worker_name
@@ -78,9 +79,12 @@ def run_worker(stopping: threading.Event, regions: Sequence[str] = ()) -> bool:
 def _work_on_jobs(
     name: str, stopping: threading.Event, regions: Sequence[str] = (), *, takes_checks: bool = True
 ) -> None:
+    job: Job | None = None
     while not stopping.is_set():
         try:
-            job = next_job(name, regions, takes_checks=takes_checks)
+            # Where there was one there are often more: after a job the next is taken without looking first.
+            take = next_job if job is None else claim_job
+            job = take(name, regions=regions, takes_checks=takes_checks)
             if job is not None:
                 run_job(job, stopping)
                 continue
@@ -88,6 +92,7 @@ def _work_on_jobs(
             # A job that was being carried out keeps its lease until it runs out; the sweep then gives it back.
             log.warning("The database does not answer, trying again: %s", trouble)
             close_old_connections()
+            job = None
             stopping.wait(2)
             continue
         stopping.wait(settings.JOB_POLL_SECONDS)
@@ -96,12 +101,8 @@ def _work_on_jobs(
 
 def next_job(name: str, regions: Sequence[str] = (), *, takes_checks: bool = True) -> Job | None:
     """Claim a job if there is one. Looking first keeps an idle worker from taking SQLite's write lock."""
-    now = timezone.now()
     # Most of the time there is nothing at all, and that is told for a tenth of what the whole question costs.
-    if not Job.objects.due(now).exists():
-        return None
-    waiting = Job.objects.claimable(now).in_regions(regions)
-    if not (waiting if takes_checks else waiting.without_checks()).exists():
+    if not is_anything_due() or not is_anything_claimable(regions=regions, takes_checks=takes_checks):
         return None
     return claim_job(name, regions=regions, takes_checks=takes_checks)
 
@@ -124,7 +125,9 @@ def run_job(job: Job, stopping: threading.Event) -> None:
         except Exception:
             log.exception("%s crashed", job)
             _end_crashed(job)
-    job.refresh_from_db()
+    if job.is_active:
+        # Ended through another copy of the row, handed back or taken over.
+        job.refresh_from_db()
     log.info("%s: %s after %.1f s %s", job, job.state, time.monotonic() - started, job.reason)
 
 
