@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dataplane.manifest import IndexEntry, Key, Schema
+from dataplane.reach import Reach
 
 DEFAULT_DATABASE = "default"
 
@@ -13,6 +14,8 @@ class ClusterEndpoint:
     uri: str
     token: str = field(default="", repr=False)
     timeout_seconds: float = 10
+    reach: Reach | None = None
+    """Where `uri` may lead if somebody typed it; without one it may lead anywhere."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

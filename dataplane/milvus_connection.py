@@ -1,12 +1,13 @@
 """An open connection to Milvus, and its errors in our words."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from dataplane.cluster_types import DEFAULT_DATABASE, ClusterEndpoint, CollectionRef, ServerInfo
+from dataplane.milvus_target import judged_target
 from dataplane.milvus_translation import REACH, checked_address, explained
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ class Connection:
         self.endpoint = endpoint
         self.address = checked_address(endpoint.uri)
         self._clients: dict[str, Any] = {}
+        self._target: Mapping[str, Any] | None = None
         self._info: ServerInfo | None = None
 
     def __enter__(self) -> Self:
@@ -75,8 +77,10 @@ class Connection:
             # pymilvus logs every refused call with a traceback; our callers get the error instead.
             logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
             with self._translated(REACH):
+                if self._target is None:  # once, so that all clients of a connection talk to the same server
+                    self._target = judged_target(self.endpoint)
                 self._clients[database] = MilvusClient(
-                    self.endpoint.uri,
+                    **self._target,
                     token=self.endpoint.token,
                     db_name=database,
                     timeout=self.endpoint.timeout_seconds,

@@ -18,7 +18,10 @@ from obstore.exceptions import (
 from obstore.store import from_url
 
 from dataplane.errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreMisconfigured, StoreUnreachable
+from dataplane.gateway import gateway_url
+from dataplane.reach import Reach
 from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
+from dataplane.stores.bucket_options import check_bucket, named_server
 
 WHOLE_OBJECT_BYTES = 64 * 1024 * 1024
 """Up to here one request moves the whole object, which is several times faster than streaming it."""
@@ -30,10 +33,15 @@ _FULL = re.compile(r"QuotaExceeded|InsufficientStorage|XMinioStorageFull|\b507\b
 
 
 class BucketStore:
-    """Objects under `url`; credentials come from `options`, else from where the provider's own tools look."""
+    """Objects under `url`; credentials come from `options`, else from where the provider's own tools look.
 
-    def __init__(self, url: str, *, options: Mapping[str, str], name: str = "") -> None:
+    With a `reach` only what it allows: a server that the options name is reached through our gateway.
+    """
+
+    def __init__(self, url: str, *, options: Mapping[str, str], name: str = "", reach: Reach | None = None) -> None:
         self.name = name or url
+        if reach is not None:
+            check_bucket(url, options, reach=reach, name=self.name)
         client: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
         config: dict[str, str] = {}
         for option, value in options.items():
@@ -41,8 +49,11 @@ class BucketStore:
                 client[option] = value.lower() == "true" if option.startswith("allow_") else value
             else:
                 config[option] = value
-        if config.get("endpoint", "").startswith("http://"):
+        server = named_server(options)
+        if server.startswith("http://"):
             client.setdefault("allow_http", True)
+        if reach is not None and server:
+            client["proxy_url"] = gateway_url(reach)
         retries: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
         try:
             self._store: Any = from_url(url, config=config or None, client_options=client, retry_config=retries)  # type: ignore[call-overload]

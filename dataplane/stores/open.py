@@ -5,17 +5,21 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from dataplane.errors import StoreMisconfigured
+from dataplane.reach import Reach
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.local import LocalStore
 
 BUCKET_SCHEMES = ("s3", "gs", "az")
 
 
-def open_store(url: str, *, options: Mapping[str, str] | None = None, name: str = "") -> ObjectStore:
+def open_store(
+    url: str, *, options: Mapping[str, str] | None = None, name: str = "", reach: Reach | None = None
+) -> ObjectStore:
     """The store at `url`: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
 
     `options` are the provider's settings, credentials included (`endpoint`, `access_key_id`, ...); they never appear
-    in messages. `name` is how messages call the store; the address follows in brackets. Nothing is contacted yet.
+    in messages. `name` is how messages call the store; the address follows in brackets. No store is contacted yet.
+    `reach` says where an address may lead that somebody typed; without one it may lead anywhere.
     """
     parts = urlsplit(url)
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -31,6 +35,11 @@ def open_store(url: str, *, options: Mapping[str, str] | None = None, name: str 
             raise StoreMisconfigured(
                 f"The store address {address} names no folder. Write file:///folder with three slashes."
             )
+        if reach is not None and not reach.allows_folder(path):
+            raise StoreMisconfigured(
+                f"The folder {path} of {name or 'this store'} is not one that stores may use. Choose a folder below "
+                "the one that whoever runs this site has set aside (LOCAL_STORES_ROOT), or use a bucket."
+            )
         return LocalStore(path, name=label)
     if parts.scheme in BUCKET_SCHEMES:
         if not parts.netloc:
@@ -38,7 +47,7 @@ def open_store(url: str, *, options: Mapping[str, str] | None = None, name: str 
         from dataplane.stores.bucket import BucketStore
 
         return BucketStore(
-            f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", options=options or {}, name=label
+            f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", options=options or {}, name=label, reach=reach
         )
     raise StoreMisconfigured(
         f"The store address {address[:200]!r} has no known scheme. "
