@@ -12,6 +12,46 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from .security import PERMISSIONS_POLICY
+
+
+class HeadersMiddleware:
+    """Headers that Django has no setting for. The first middleware, so that no answer goes without them.
+
+    Whatever does not say for itself how long it may be kept (files do) is kept by nobody: after signing out, Back must
+    not show a page, and no proxy may hand one person's page to another.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+class BodySizeMiddleware:
+    """Answers 413 to a body larger than LARGEST_REQUEST_BYTES before any of it is read.
+
+    Django's own limits leave files alone, which go to the disk. A body that does not say its length is read as empty.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not (length.isascii() and length.isdigit()):
+            return HttpResponseBadRequest("The length of the body is no number.\n", content_type="text/plain")
+        # Told apart by its digits first: turning millions of them into a number takes long, and Python refuses.
+        if len(length) > 18 or int(length) > settings.LARGEST_REQUEST_BYTES:
+            sentence = f"The largest request is {settings.LARGEST_REQUEST_BYTES:,} bytes. Send less at a time.\n"
+            return HttpResponse(sentence, content_type="text/plain", status=413)
+        return self.get_response(request)
+
 
 class SignInForHtmxMiddleware:
     """Sends a signed-out htmx request to the sign-in page as a whole, so that no login form lands inside a card.

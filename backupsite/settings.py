@@ -9,6 +9,10 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from dataplane.reach import PRIVATE_NETWORKS
+
+from .security import content_security_policy
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()
@@ -45,6 +49,33 @@ except ValueError as error:
     raise ImproperlyConfigured(f"TRUSTED_PROXIES holds what is no network, such as 10.0.0.0/24: {error}.") from error
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+if HTTPS:
+    # Browsers take cookies of these names only from this very host, over HTTPS: no neighbour below the same domain can
+    # plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True
+CONTENT_SECURITY_POLICY = content_security_policy(report_uri=env.str("CSP_REPORT_URI", default=""))
+
+# Forms are small, and so is the largest price list.
+LARGEST_REQUEST_BYTES = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+
+# Networks that clusters and stores may be in, whose addresses people type. Public addresses may be reached anyway; the
+# default adds private networks, where most clusters live. Name fewer, or none, where the people are strangers. Loopback
+# and link-local networks, and each address of a cloud's metadata service, have to be named.
+try:
+    ALLOWED_NETWORKS = [
+        ip_network(str(text).strip()) for text in env.list("ALLOWED_NETWORKS", default=PRIVATE_NETWORKS)
+    ]
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"ALLOWED_NETWORKS must be networks such as 10.0.0.0/8, with commas: {error}."
+    ) from error
+# Stores may be folders below this one, and nowhere else.
+LOCAL_STORES_ROOT = Path(env.str("LOCAL_STORES_ROOT", default=str(VAR_DIR / "stores"))).resolve()
+# Whether a bucket may be opened with what this machine is trusted with (its environment, files, identity in the cloud)
+# when a store has no credentials of its own. Whoever may set up stores then reaches whatever the machine reaches.
+HOST_CREDENTIALS = env.bool("HOST_CREDENTIALS", default=False)
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -56,6 +87,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "lucide",
+    "csp",
     "accounts",
     "clusters",
     "pricing",
@@ -65,7 +97,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "backupsite.middleware.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "backupsite.middleware.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.audit_middleware.AuditMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -74,7 +110,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.guard.GuardMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "backupsite.middleware.SignInForHtmxMiddleware",
     "backupsite.middleware.NullCharacterMiddleware",
