@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dashboard.demo.notes import write_private_file
+from dataplane.reach import PRIVATE_NETWORKS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -114,6 +115,8 @@ def environment_for(var_dir: Path, environment: Mapping[str, str]) -> dict[str, 
     for name in ("no_proxy", "NO_PROXY"):
         chosen[name] = ",".join(filter(None, [chosen.get(name), HOST, "localhost"]))
     defaults = {"HTTPS": "false", "ALLOWED_HOSTS": f"{HOST},localhost", "EMBEDDED_CLUSTERS": "true"}
+    # Whoever tries the site has a Milvus or an S3 server on this machine rather than anywhere else.
+    defaults["ALLOWED_NETWORKS"] = ",".join(map(str, (*PRIVATE_NETWORKS, "127.0.0.0/8", "::1/128")))
     return defaults | chosen
 
 

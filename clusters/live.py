@@ -18,6 +18,7 @@ from dataplane.errors import ClusterUnreachable
 
 from .embedding import DIMENSION, WORD_FIELD_PREFIX, embed_words
 from .models import Cluster
+from .reach import reach
 
 if TYPE_CHECKING:
     from dataplane.milvus import ClusterEndpoint, CollectionInfo, CollectionRef, SearchHit, ServerInfo
@@ -39,6 +40,8 @@ def endpoint_of(cluster: Cluster, *, timeout_seconds: float | None = None) -> Cl
         uri=cluster.endpoint,
         token=cluster.read_token(),
         timeout_seconds=timeout_seconds or settings.CLUSTER_TIMEOUT_SECONDS,
+        # Nobody typed where an embedded cluster answers: its keeper did.
+        reach=None if cluster.is_embedded else reach(),
     )
 
 

@@ -14,6 +14,7 @@ from dataplane.stores.open import open_store
 
 from .codes import cluster_code
 from .querysets import ClusterQuerySet, StoreQuerySet
+from .reach import reach
 from .store_options import parse_options
 
 
@@ -70,7 +71,7 @@ class Store(models.Model):
 
     def open(self) -> ObjectStore:
         """The adapter for this store; raises dataplane.errors.StoreMisconfigured or StoreDenied."""
-        return open_store(self.url, options=self.read_options(), name=self.region_id)
+        return open_store(self.url, options=self.read_options(), name=self.region_id, reach=reach())
 
     def read_options(self) -> dict[str, str]:
         """The options by name; raises dataplane.errors.StoreDenied if they cannot be decrypted any more."""

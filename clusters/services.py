@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -19,6 +20,7 @@ from dataplane.stores.check import CheckStep, check_store
 
 from .errors import ClusterRefused
 from .models import Cluster, Plan, Region, Store
+from .reach import folder_of
 from .rules import RegionFacts, origin_of, why_not_copied
 from .store_options import moved_options
 
@@ -148,6 +150,7 @@ def set_store(*, user: User, organization: Organization, region: Region, url: st
     elif before:
         wanted.options = before.options
     _require_same_place(before, wanted)
+    _require_own_folder(wanted)
     failed = next((step for step in try_store(wanted) if not step.ok), None)
     if failed:
         raise ClusterRefused(f"{failed.what} failed: {failed.detail}", field="url")
@@ -160,6 +163,21 @@ def set_store(*, user: User, organization: Organization, region: Region, url: st
         wanted.pk, wanted.checked_at = now.pk if now else None, timezone.now()
         wanted.save()
     return wanted
+
+
+def _require_own_folder(wanted: Store) -> None:
+    """ClusterRefused if it is a folder in, around or equal to that of another organization's store.
+
+    Buckets have credentials that keep strangers apart; folders have none.
+    """
+    others = Store.objects.exclude(organization=wanted.organization_id).filter(url__startswith="file:")
+    folder = folder_of(wanted.url)
+    if folder and any(_overlap(folder, folder_of(store.url)) for store in others.only("url")):
+        raise ClusterRefused("This folder cannot be used. Choose one that is for your organization alone.", field="url")
+
+
+def _overlap(one: Path, other: Path | None) -> bool:
+    return other is not None and (one.is_relative_to(other) or other.is_relative_to(one))
 
 
 def _address_of(store: Store | None) -> tuple[str, Secret] | None:

@@ -7,6 +7,9 @@ os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="backupsite-tests-"))
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ.setdefault("ENCRYPTION_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("HTTPS", "false")
+# Servers of the tests listen on the loopback address, and their folders lie among the temporary ones.
+os.environ.setdefault("ALLOWED_NETWORKS", "127.0.0.0/8")
+os.environ.setdefault("LOCAL_STORES_ROOT", tempfile.gettempdir())
 
 from backupsite.settings import *
 

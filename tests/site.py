@@ -28,6 +28,8 @@ _OURS = (
     "ENCRYPTION_KEYS",
     "HTTPS",
     "ALLOWED_HOSTS",
+    "ALLOWED_NETWORKS",
+    "LOCAL_STORES_ROOT",
     "PORT",
 )
 
