@@ -21,8 +21,9 @@ from django.utils import timezone
 from .audit_actions import Action, Outcome
 from .audit_context import Refusal, Source, current_source, note_refusal
 from .audit_models import AuditEntry
+from .codes import audit_code
 from .errors import PrivilegeMissing, Refused
-from .models import Organization, Project, User
+from .models import Organization, OrganizationMember, Project, User
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +53,14 @@ def record(
     signing in does, is told to every organization they belong to; if that is none, it is nobody's. `details` holds what
     a reader wants to know besides, a few names and numbers and never a secret.
     """
-    project = project or _project_of(target)
-    organization = organization or (project.organization if project else _organization_of(target))
     entry = _entry(action, user, target, current_source())
     entry.outcome, entry.reason, entry.details = outcome, reason[:1000], _bounded(details or {})
-    entry.project = project
-    if organization is not None:
-        _save_for(entry, [organization])
-    else:
+    organization_id = _place(entry, target, project, organization)
+    if organization_id is None:
         person = target if isinstance(target, User) else user
-        _save_for(entry, list(Organization.objects.filter(members__user=person)) if person else [])
+        _save_for(entry, _organizations_of(person) if person else [])
+    else:
+        _save_for(entry, [organization_id])
 
 
 def refusals_as(action: Action, *, of: str) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
@@ -107,14 +106,13 @@ def _record_refusal(refusal: Refusal, source: Source, *, path: str, code: str) -
     entry.outcome, entry.reason = Outcome.REFUSED, str(refusal.exception)[:1000]
     if isinstance(refusal.exception, PrivilegeMissing):
         entry.details = {"privileges": [str(privilege.value) for privilege in refusal.exception.need.privileges]}
-    entry.project = refusal.project or _project_of(refusal.target)
-    organization = refusal.organization or _organization_of(entry.project or refusal.target)
-    if organization is None:
-        # Another organization's owner must not read from this one's log what exists there.
-        own = list(Organization.objects.filter(members__user=refusal.user)[:2])
-        organization = own[0] if len(own) == 1 else None
+    organization_id = _place(entry, refusal.target, refusal.project, refusal.organization)
+    if organization_id is None:
+        # One organization's owner must not read in their log what there is in another.
+        own = _organizations_of(refusal.user)
+        organization_id = own[0] if len(own) == 1 else None
     if not AuditEntry.objects.same_refusal(entry, since=timezone.now() - SAME_REFUSAL_FOR).exists():
-        _save_for(entry, [organization] if organization else [])
+        _save_for(entry, [] if organization_id is None else [organization_id])
 
 
 def _entry(action: Action, user: User | None, target: models.Model | None, source: Source) -> AuditEntry:
@@ -142,27 +140,32 @@ def _nobody(source: Source) -> str:
     return f"manage.py {source.command}" if source.command else THE_SITE
 
 
-def _save_for(entry: AuditEntry, organizations: list[Organization]) -> None:
-    """The entry once for each of `organizations`, or once for nobody's."""
-    for organization in organizations or [None]:
+def _save_for(entry: AuditEntry, organization_ids: list[int]) -> None:
+    """The entry once for each of the organizations, or once for nobody's."""
+    for organization_id in organization_ids or [None]:
         entry.pk, entry._state.adding = None, True
-        entry.code = AuditEntry._meta.get_field("code").get_default()
-        entry.organization = organization
+        entry.code = audit_code()
+        entry.organization_id = organization_id
         entry.save()
 
 
-def _project_of(target: models.Model | None) -> Project | None:
-    if isinstance(target, Project):
-        return target
-    project = getattr(target, "project", None)
-    return project if isinstance(project, Project) else None
+def _place(
+    entry: AuditEntry, target: models.Model | None, project: Project | None, organization: Organization | None
+) -> int | None:
+    """Give the entry its project, if it has one; returns the organization that follows from everything known."""
+    if project is None:
+        found = target if isinstance(target, Project) else getattr(target, "project", None)
+        project = found if isinstance(found, Project) else None
+    entry.project = project
+    if organization is not None:
+        return organization.pk
+    if project is not None:
+        return project.organization_id
+    return target.pk if isinstance(target, Organization) else getattr(target, "organization_id", None)
 
 
-def _organization_of(target: models.Model | None) -> Organization | None:
-    if isinstance(target, Organization):
-        return target
-    organization = getattr(target, "organization", None)
-    return organization if isinstance(organization, Organization) else None
+def _organizations_of(person: User) -> list[int]:
+    return list(OrganizationMember.objects.filter(user=person).values_list("organization", flat=True))
 
 
 def _bounded(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,11 +26,20 @@ class Action(TextChoices):
     COLLECTION_LOADED = "collection.loaded", "had a collection loaded"
     COLLECTION_DELETED = "collection.deleted", "deleted a collection"
     STORE_SAVED = "store.saved", "set the store of a region"
+    PRICES_ADDED = "prices.added", "added a price sheet"
+    PRICES_WITHDRAWN = "prices.withdrawn", "withdrew a price sheet"
     STORE_TESTED = "store.tested", "tested the store of a region"
     ORGANIZATION_FOUNDED = "organization.founded", "founded the organization"
     ORGANIZATION_CHANGED = "organization.changed", "changed the organization"
     PERSON_ADDED = "person.added", "added a person"
     ROLE_GIVEN = "role.given", "gave a role"
+    SIGNED_IN = "person.signed_in", "signed in"
+    SIGNED_OUT = "person.signed_out", "signed out"
+    PASSWORD_CHANGED = "person.password_changed", "changed a password"  # noqa: S105
+    FACTOR_ADDED = "person.factor_added", "set up a second factor"
+    FACTOR_REMOVED = "person.factor_removed", "removed a second factor"
+    IDENTITY_CONNECTED = "person.identity_connected", "signed in by a provider for the first time"
+    SESSION_ENDED = "person.session_ended", "ended a session"
     ACCESS_REFUSED = "access.refused", "opened what is not theirs to open"
 
 

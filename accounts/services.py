@@ -8,6 +8,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from .audit import record
+from .audit_actions import Action
 from .errors import OrganizationExists, Refused
 from .models import CustomRole, CustomRolePrivilege, Organization, OrganizationMember, Project, ProjectMember, User
 from .privileges import OrganizationRole, Privilege, ProjectRole
@@ -37,6 +39,7 @@ def found_organization(
     project = Project.objects.create(organization=organization, name=project_name)
     OrganizationMember.objects.create(organization=organization, user=owner, role=OrganizationRole.OWNER)
     ProjectMember.objects.create(project=project, user=owner, role=ProjectRole.ADMIN)
+    record(Action.ORGANIZATION_FOUNDED, user=None, target=organization, details={"owner": email})
     return project
 
 
@@ -50,6 +53,7 @@ def set_organization_role(
     """
     person = _find_or_create_person(email, password)
     OrganizationMember.objects.update_or_create(organization=organization, user=person, defaults={"role": role})
+    record(Action.ROLE_GIVEN, user=None, target=person, organization=organization, details={"role": role})
     return person
 
 
@@ -75,13 +79,18 @@ def set_project_role(
     person = _find_or_create_person(email, password)
     OrganizationMember.objects.get_or_create(organization=project.organization, user=person)
     ProjectMember.objects.update_or_create(project=project, user=person, defaults={"role": role, "custom_role": named})
+    details = {"role": role, "custom role": custom_role} if named else {"role": role}
+    record(Action.ROLE_GIVEN, user=None, target=person, project=project, details=details)
     return person
 
 
+@transaction.atomic
 def set_longest_retention(*, organization: Organization, days: int) -> None:
     """Say how long schedules of `organization` may keep what they make (R9). What they keep longer already stays so."""
     if not 1 <= days <= LONGEST_RETENTION_DAYS:
         raise Refused(f"A retention is 1 to {LONGEST_RETENTION_DAYS:,} days long, not {days:,}.", field="days")
+    details = {"longest retention": days, "before": organization.max_retention_days}
+    record(Action.ORGANIZATION_CHANGED, user=None, target=organization, details=details)
     organization.max_retention_days = days
     organization.save(update_fields=["max_retention_days"])
 

@@ -133,6 +133,15 @@ class Copy(models.Model):
         return f"{self.backup} in {self.region_id}"
 
     @property
+    def project(self) -> Project:
+        return self.backup.project
+
+    @property
+    def audit_code(self) -> str:
+        """A copy has no code of its own: people find it by its backup's."""
+        return self.backup.code
+
+    @property
     def expires_at(self) -> datetime | None:
         """When its days are over; None for one that is kept until deleted, and for one not stored yet."""
         if self.kept_days is None or self.stored_at is None:

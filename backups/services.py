@@ -10,6 +10,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.access import require
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.models import User
 from accounts.privileges import Privilege
 from clusters.models import Cluster, Region
@@ -214,6 +216,8 @@ def abandon_planned_copies(backup: Backup, *, reason: str) -> list[Copy]:
     return waiting
 
 
+@refusals_as(Action.BACKUP_RENAMED, of="backup")
+@transaction.atomic
 def rename_backup(*, user: User, backup: Backup, name: str) -> None:
     require(user, Privilege.BACKUP_MANAGE, backup.project)
     name = name.strip()
@@ -225,6 +229,7 @@ def rename_backup(*, user: User, backup: Backup, name: str) -> None:
         )
     if Backup.objects.existing().filter(project=backup.project_id, name=name).exclude(pk=backup.pk).exists():
         raise BackupRefused(f"There is another backup called {name}; two of one name could be confused.", field="name")
+    record(Action.BACKUP_RENAMED, user=user, target=backup, details={"new name": name})
     Backup.objects.filter(pk=backup.pk).update(name=name)
     backup.name = name
 

@@ -69,6 +69,11 @@ class Store(models.Model):
     def __str__(self) -> str:
         return f"{self.region_id} at {self.url}"
 
+    @property
+    def audit_code(self) -> str:
+        """What an organization calls its store in a region by."""
+        return self.region_id
+
     def open(self) -> ObjectStore:
         """The adapter for this store; raises dataplane.errors.StoreMisconfigured or StoreDenied."""
         return open_store(self.url, options=self.read_options(), name=self.region_id, reach=reach())

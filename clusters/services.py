@@ -11,6 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.access import require, require_in_organization
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.encryption import Secret
 from accounts.errors import EncryptionKeysUnusable
 from accounts.models import Organization, Project, User
@@ -31,6 +33,7 @@ def region_facts(region: Region) -> RegionFacts:
     return RegionFacts(region.code, region.provider, region.get_provider_display(), region.continent)
 
 
+@refusals_as(Action.CLUSTER_ADDED, of="project")
 def register_cluster(
     *,
     user: User,
@@ -58,10 +61,13 @@ def register_cluster(
     )
     if not is_embedded:
         _require_connection(cluster)
-    _save_cluster(cluster)
+    with transaction.atomic():
+        _save_cluster(cluster)
+        record(Action.CLUSTER_ADDED, user=user, target=cluster, details={"region": region.code, "plan": plan})
     return cluster
 
 
+@refusals_as(Action.CLUSTER_CHANGED, of="cluster")
 def update_cluster(
     *, user: User, cluster: Cluster, name: str, plan: str, cu_size: int, endpoint: str, token: str | None
 ) -> None:
@@ -82,7 +88,17 @@ def update_cluster(
             )
         cluster.endpoint = endpoint
         _require_connection(cluster)
-    _save_cluster(cluster)
+    with transaction.atomic():
+        changed = _changed(cluster)
+        _save_cluster(cluster)
+        record(Action.CLUSTER_CHANGED, user=user, target=cluster, details={"changed": changed})
+
+
+def _changed(cluster: Cluster) -> list[str]:
+    """The names of what differs from the row as it is stored."""
+    stored = Cluster.objects.get(pk=cluster.pk)
+    names = ("name", "plan", "cu_size", "endpoint", "token")
+    return [name for name in names if getattr(stored, name) != getattr(cluster, name)]
 
 
 def _secret(text: str, *, field: str) -> Secret:
@@ -135,6 +151,7 @@ def stores_for(organization_id: int, region_codes: Sequence[str]) -> dict[str, S
     return {code: store_for(organization_id, code) for code in region_codes}
 
 
+@refusals_as(Action.STORE_SAVED, of="organization")
 def set_store(*, user: User, organization: Organization, region: Region, url: str, options: str | None) -> Store:
     """Say where backups go in `region`; `options=None` keeps the stored ones.
 
@@ -162,7 +179,13 @@ def set_store(*, user: User, organization: Organization, region: Region, url: st
             raise ClusterRefused("Somebody changed this store meanwhile. Look at it again before you save.")
         wanted.pk, wanted.checked_at = now.pk if now else None, timezone.now()
         wanted.save()
+        moved = [name for name, old in _parts_of(now).items() if old != getattr(wanted, name)]
+        record(Action.STORE_SAVED, user=user, target=wanted, details={"changed": moved})
     return wanted
+
+
+def _parts_of(store: Store | None) -> dict[str, object]:
+    return {"url": store.url if store else None, "options": store.options if store else None}
 
 
 def _require_own_folder(wanted: Store) -> None:

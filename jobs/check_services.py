@@ -7,6 +7,8 @@ from typing import Literal
 from django.db import IntegrityError, transaction
 
 from accounts.access import require
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.models import User
 from accounts.privileges import Privilege
 from backups.models import Copy
@@ -21,6 +23,7 @@ from .wording import describe_job
 Depth = Literal["full", "quick"]
 
 
+@refusals_as(Action.COPY_CHECKED, of="copy")
 @transaction.atomic
 def request_verification(*, user: User | None, copy: Copy, depth: Depth = "full") -> Job:
     """Queue a check of an available or damaged copy; `user` is None for the scheduler.
@@ -33,16 +36,21 @@ def request_verification(*, user: User | None, copy: Copy, depth: Depth = "full"
         raise JobRefused(f"There is no check called {str(depth)[:40]}; choose a full or a quick one.", field="depth")
     if reason := why_not_checked(copy, _work_on(copy)):
         raise JobRefused(reason)
-    return _create(JobType.VERIFY, user=user, copy=copy, parameters={"depth": depth})
+    job = _create(JobType.VERIFY, user=user, copy=copy, parameters={"depth": depth})
+    record(Action.COPY_CHECKED, user=user, target=copy, details={"depth": depth, "job": job.code})
+    return job
 
 
+@refusals_as(Action.COPY_REPAIRED, of="copy")
 @transaction.atomic
 def request_repair(*, user: User | None, copy: Copy) -> Job:
     """Queue a repair of a damaged copy, the original too, with what the other regions hold."""
     copy = _lock(user, copy)
     if reason := why_not_repaired_now(copy):
         raise JobRefused(reason)
-    return _create(JobType.REPAIR, user=user, copy=copy, parameters={})
+    job = _create(JobType.REPAIR, user=user, copy=copy, parameters={})
+    record(Action.COPY_REPAIRED, user=user, target=copy, details={"job": job.code})
+    return job
 
 
 def why_not_checked(copy: Copy, work: Job | None) -> str:

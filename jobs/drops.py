@@ -8,6 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import require
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.models import User
 from accounts.privileges import Privilege
 from backups.models import Backup
@@ -45,6 +47,7 @@ def preview_drop(cluster: Cluster) -> Drop:
     )
 
 
+@refusals_as(Action.CLUSTER_REMOVED, of="cluster")
 @transaction.atomic
 def drop_cluster(*, user: User, cluster: Cluster) -> list[Job]:
     """Remove `cluster` from this site, with its automatic backups and their copies; returns the jobs that remove them.
@@ -66,4 +69,5 @@ def drop_cluster(*, user: User, cluster: Cluster) -> list[Job]:
         cancel_job(user=user, job=job)
     cluster.schedules.update(is_enabled=False, next_due_at=None)
     mark_dropped(cluster)
+    record(Action.CLUSTER_REMOVED, user=user, target=cluster)
     return expire_copies_of(cluster.pk, timezone.now())

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.audit import record
+from accounts.audit_actions import Action
 from backups.models import Copy
 from backups.services import clear_reason, move_copy
 from backups.states import REMOVABLE, CopyState, Origin
@@ -159,13 +161,16 @@ def _expire(copy: Copy) -> Job:
         clear_reason(copy)
     Copy.objects.filter(pk=copy.pk).exclude(held_reason="").update(held_reason="")
     made_by = Job.objects.filter(backup=copy.backup_id, type=JobType.BACKUP).select_related("schedule").first()
-    return create_job(
+    job = create_job(
         JobType.EXPIRE,
         copy=copy,
         origin=Origin.AUTO,
         created_by=None,
         schedule=made_by.schedule if made_by else None,
     )
+    details = {"job": job.code, "kept_days": copy.kept_days}
+    record(Action.COPY_EXPIRED, user=None, target=copy, details=details)
+    return job
 
 
 def _release(now: datetime) -> None:

@@ -11,6 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.access import require
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.models import User
 from accounts.privileges import Privilege
 from backups.services import check_collections
@@ -24,6 +26,7 @@ from .firing import running_backup_of, start_run
 from .models import Schedule, ScheduledRun, ScheduleTarget
 from .retention import change_retention, earlier_ends
 from .schedule_states import RunCause, ScheduleKind
+from .schedule_wording import describe_rule
 from .schedules import BasicRule, CronRule, Rule, RuleInvalid, due_times, find_zone
 
 MAX_NAME_LENGTH = 80
@@ -94,6 +97,7 @@ class ScheduleRequest:
         schedule.collections = [list(pair) for pair in self.collections or ()]
 
 
+@refusals_as(Action.SCHEDULE_CREATED, of="cluster")
 @transaction.atomic
 def create_schedule(*, user: User, cluster: Cluster, request: ScheduleRequest, is_enabled: bool = True) -> Schedule:
     """Write down a schedule; an enabled one makes a backup at once (R11). Refused with the sentence of the rule."""
@@ -102,11 +106,14 @@ def create_schedule(*, user: User, cluster: Cluster, request: ScheduleRequest, i
     request.check(cluster)
     schedule = Schedule(project=cluster.project, cluster=cluster, created_by=user, is_enabled=False)
     _save(schedule, request)
+    record(Action.SCHEDULE_CREATED, user=user, target=schedule, details=_details(schedule, request))
     if is_enabled:
+        record(Action.SCHEDULE_ENABLED, user=user, target=schedule)
         _enable(schedule)
     return schedule
 
 
+@refusals_as(Action.SCHEDULE_CHANGED, of="schedule")
 @transaction.atomic
 def update_schedule(
     *, user: User, schedule: Schedule, request: ScheduleRequest, accepts_earlier_ends: bool = False
@@ -129,6 +136,8 @@ def update_schedule(
     schedule = Schedule.objects.select_for_update().get(pk=schedule.pk)
     _save(schedule, request)
     change_retention(schedule, kept_days=request.kept_days, kept_days_by_region=request.kept_days_by_region)
+    details = _details(schedule, request) | {"copies that end earlier": len(ends)}
+    record(Action.SCHEDULE_CHANGED, user=user, target=schedule, details=details)
 
 
 @transaction.atomic
@@ -143,17 +152,31 @@ def set_enabled(*, user: User, schedule: Schedule, is_enabled: bool) -> Schedule
     if schedule.is_enabled == is_enabled:
         return None
     if is_enabled:
+        record(Action.SCHEDULE_ENABLED, user=user, target=schedule)
         return _enable(schedule)
+    record(Action.SCHEDULE_DISABLED, user=user, target=schedule)
     schedule.is_enabled, schedule.next_due_at = False, None
     schedule.save(update_fields=["is_enabled", "next_due_at", "updated_at"])
     return None
 
 
+@refusals_as(Action.SCHEDULE_DELETED, of="schedule")
 @transaction.atomic
 def delete_schedule(*, user: User, schedule: Schedule) -> None:
     """Remove a schedule and the list of its runs. Its backups stay as long as they were to stay."""
     require(user, Privilege.BACKUP_MANAGE, schedule.project)
+    record(Action.SCHEDULE_DELETED, user=user, target=schedule)
     Schedule.objects.get(pk=schedule.pk).delete()
+
+
+def _details(schedule: Schedule, request: ScheduleRequest) -> dict[str, object]:
+    """What a reader of the audit log wants to know of a schedule besides its name."""
+    return {
+        "cluster": schedule.cluster.code,
+        "rule": describe_rule(schedule.rule),
+        "kept_days": request.kept_days,
+        "regions": dict(request.kept_days_by_region),
+    }
 
 
 def _lock(cluster: Cluster) -> Cluster:

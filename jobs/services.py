@@ -8,6 +8,8 @@ from dataclasses import replace
 from django.db import IntegrityError, transaction
 
 from accounts.access import require
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.models import Project, User
 from accounts.privileges import Privilege
 from backups.errors import StaleBackup
@@ -27,6 +29,7 @@ from .restores import RestoreRequest
 from .states import JobState, JobType
 
 
+@refusals_as(Action.BACKUP_REQUESTED, of="cluster")
 @transaction.atomic
 def request_backup(
     *,
@@ -63,7 +66,7 @@ def request_backup(
     )
     try:
         with transaction.atomic():
-            return create_job(
+            job = create_job(
                 JobType.BACKUP,
                 copy=backup.copies.get(is_original=True),
                 origin=origin,
@@ -72,6 +75,11 @@ def request_backup(
             )
     except IntegrityError as clash:
         raise JobRefused(f"A manual backup of {cluster.name} is already running. One runs at a time.") from clash
+    details = {"cluster": cluster.code, "job": job.code, "regions": [region.code for region in regions]}
+    if schedule is not None:
+        details["schedule"] = schedule.code
+    record(Action.BACKUP_REQUESTED, user=user, target=backup, details=details)
+    return job
 
 
 def _refuse_second_backup(cluster: Cluster) -> None:
@@ -85,6 +93,7 @@ def _refuse_second_backup(cluster: Cluster) -> None:
             )
 
 
+@refusals_as(Action.RESTORE_REQUESTED, of="copy")
 @transaction.atomic
 def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: Cluster) -> Job:
     """Queue a restore from `copy` into the existing cluster `target`; it only ever adds collections there."""
@@ -109,7 +118,7 @@ def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: 
     for mapping in request.collections:
         if (mapping.database, mapping.name) not in held:
             raise JobRefused(f"This backup holds no collection called {mapping.name}.", field="collections")
-    return create_job(
+    job = create_job(
         JobType.RESTORE,
         copy=copy,
         origin=Origin.MANUAL,
@@ -118,8 +127,12 @@ def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: 
         target_region=target.region,
         parameters=request.to_json(),
     )
+    details = {"cluster": target.code, "job": job.code, "collections": len(request.collections)}
+    record(Action.RESTORE_REQUESTED, user=user, target=copy, details=details)
+    return job
 
 
+@refusals_as(Action.RESTORE_REQUESTED, of="copy")
 @transaction.atomic
 def request_restore_to_new_cluster(
     *, user: User, copy: Copy, project: Project, name: str, cu_size: int, load: bool
@@ -132,6 +145,7 @@ def request_restore_to_new_cluster(
     return request_restore(user=user, copy=copy, request=replace(request, makes_cluster=True), target=target)
 
 
+@refusals_as(Action.BACKUP_DELETED, of="backup")
 @transaction.atomic
 def request_deletion(*, user: User, backup: Backup) -> list[Job]:
     """Queue the removal of every copy of `backup`; one job per region. Nothing else may be using the backup."""
@@ -156,9 +170,11 @@ def request_deletion(*, user: User, backup: Backup) -> list[Job]:
             raise JobRefused(f"Another job has just begun to work on {backup.name}. Look again.") from clash
     if not jobs:
         raise JobRefused(f"{backup.name} is already deleted.")
+    record(Action.BACKUP_DELETED, user=user, target=backup, details={"jobs": [job.code for job in jobs]})
     return jobs
 
 
+@refusals_as(Action.JOB_CANCELED, of="job")
 @transaction.atomic
 def cancel_job(*, user: User, job: Job) -> None:
     """Stop a job: at once if it waits, else as soon as its worker notices."""
@@ -174,8 +190,10 @@ def cancel_job(*, user: User, job: Job) -> None:
             move_job(job, JobState.CANCELING, note="Asked to stop", by=user, reason=f"{note}.")
     except StaleJob as stale:
         raise JobRefused("The job has just moved on. Look again and repeat if needed.") from stale
+    record(Action.JOB_CANCELED, user=user, target=job)
 
 
+@refusals_as(Action.COPY_RETRIED, of="copy")
 @transaction.atomic
 def retry_copy(*, user: User, copy: Copy) -> Job:
     """Make one failed, canceled or damaged copy again, without touching the others; returns the new job."""
@@ -194,6 +212,8 @@ def retry_copy(*, user: User, copy: Copy) -> Job:
     original = backup.jobs.filter(type=JobType.BACKUP).order_by("pk").last()
     try:
         with transaction.atomic():
-            return create_job(JobType.COPY, copy=copy, origin=copy.origin, created_by=user, parent=original)
+            job = create_job(JobType.COPY, copy=copy, origin=copy.origin, created_by=user, parent=original)
     except IntegrityError as clash:
         raise JobRefused("This copy is already being made again.") from clash
+    record(Action.COPY_RETRIED, user=user, target=copy, details={"job": job.code})
+    return job

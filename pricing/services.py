@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from django.db import transaction
 
 from accounts.access import require_in_organization
+from accounts.audit import record, refusals_as
+from accounts.audit_actions import Action
 from accounts.models import Organization, User
 from accounts.privileges import Privilege
 from pricing.calculator import Area, LineKind, Rates, Scope
@@ -55,6 +57,7 @@ def draft_of(sheet: PriceSheet) -> SheetDraft:
     )
 
 
+@refusals_as(Action.PRICES_ADDED, of="organization")
 @transaction.atomic
 def add_sheets(
     *, user: User, organization: Organization, drafts: Sequence[SheetDraft], today: date
@@ -78,9 +81,14 @@ def add_sheets(
         found += [(number, mistake) for mistake in mistakes]
     if found:
         raise PricesRefused(found)
-    return [_store(draft, organization) for draft in drafts]
+    sheets = [_store(draft, organization) for draft in drafts]
+    for sheet in sheets:
+        details = {"provider": sheet.provider, "valid_from": sheet.valid_from}
+        record(Action.PRICES_ADDED, user=user, target=sheet, details=details)
+    return sheets
 
 
+@refusals_as(Action.PRICES_WITHDRAWN, of="sheet")
 @transaction.atomic
 def withdraw_sheet(*, user: User, sheet: PriceSheet, today: date) -> None:
     """Delete a sheet that has not begun; SheetRefused for one that has, or that came with the site."""
@@ -89,6 +97,7 @@ def withdraw_sheet(*, user: User, sheet: PriceSheet, today: date) -> None:
     require_in_organization(user, Privilege.BILLING_MANAGE, sheet.organization)
     if sheet.valid_from <= today:
         raise SheetRefused("This sheet has priced days already, so it is kept. Add one that begins later.")
+    record(Action.PRICES_WITHDRAWN, user=user, target=sheet, details={"valid_from": sheet.valid_from})
     sheet.delete()
 
 

@@ -3,8 +3,9 @@ from getpass import getpass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.commands import RecordedCommand
 from accounts.errors import Refused, sentences_of
 from accounts.models import Organization, Project, User
 from accounts.privileges import OrganizationRole, Privilege, ProjectRole
@@ -13,7 +14,7 @@ from accounts.services import set_organization_role, set_project_role
 _OF_THE_ORGANIZATION = (OrganizationRole.OWNER.value, OrganizationRole.BILLING_ADMIN.value)
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     help = (
         "Gives somebody a role in a project, or in the whole organization (owner, billing_admin), in place of the one "
         "they had there. Makes whoever is not known yet; asks for the password, or takes PERSON_PASSWORD."

@@ -3,13 +3,14 @@ from getpass import getpass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.commands import RecordedCommand
 from accounts.errors import OrganizationExists, Refused, sentences_of
 from accounts.services import found_organization
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     help = "Makes an organization, its first project and its owner. Asks for the password, or takes OWNER_PASSWORD."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,13 +1,14 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.commands import RecordedCommand
 from accounts.errors import Refused
 from accounts.models import Organization
 from accounts.services import set_longest_retention
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     help = "Says for how many days schedules of an organization may keep what they make; 30 if nobody says so."
 
     def add_arguments(self, parser: CommandParser) -> None:
