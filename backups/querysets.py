@@ -61,6 +61,10 @@ class CopyQuerySet(models.QuerySet[Any]):
         """Copies in the same store and of the same cluster as `copy` that are thought sound: their chunks must stay."""
         return self.available().filter(store=copy.store_id, backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
 
+    def lying_in(self, store_id: int, cluster_id: int) -> CopyQuerySet:
+        """Copies of the cluster that lie in the store, sound or damaged."""
+        return self.filter(store=store_id, backup__cluster=cluster_id, state__in=MAY_BE_CHECKED)
+
     def expired(self, now: datetime) -> CopyQuerySet:
         """Copies that exist and whose retention is over, found by an index of them; one that never held bytes counts
         from the beginning of its backup."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
@@ -20,6 +21,7 @@ from backups.services import (
 )
 from backups.states import BackupState, CopyState
 
+from .collecting import request_collection
 from .models import Job
 from .moves import create_job, move_job
 from .states import REMOVERS, JobState, JobType
@@ -106,7 +108,22 @@ def succeed_repair(job: Job, copy: Copy, *, size_bytes: int, note: str, sharers:
 
 
 @transaction.atomic
-def succeed_deletion(job: Job, *, note: str) -> None:
-    """The bytes are proven gone."""
+def succeed_deletion(job: Job, *, note: str, collect_at: datetime | None) -> None:
+    """The bytes are proven gone. What else may be left in the place is collected from `collect_at` on, if ever."""
     move_job(job, JobState.SUCCESSFUL, note=note, reason="")
     complete_deletion(job.copy)
+    if collect_at is not None:
+        request_collection(job.copy, created_by=job.created_by, not_before=collect_at)
+
+
+def succeed_collection(job: Job, *, freed_bytes: int, left_bytes: int, note: str) -> None:
+    """Its bytes are all that nobody needs; what is not done of them was left for the next collection."""
+    move_job(
+        job,
+        JobState.SUCCESSFUL,
+        note=note,
+        notes=[note],
+        reason="",
+        bytes_done=freed_bytes,
+        bytes_total=freed_bytes + left_bytes,
+    )

@@ -19,7 +19,7 @@ from clusters.models import Cluster
 
 from .models import Job, Schedule, ScheduledRun
 from .schedule_states import RunCause, RunState
-from .schedules import Rule, due_times, due_until
+from .schedules import Rule, RuleInvalid, due_times, due_until
 from .services import request_backup
 from .states import JobType
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 MOST_LISTED = 50
 _LOOK_BACK = timedelta(days=31)
 _AT_ONCE = 1_000
+KEEP_RUNS = timedelta(days=400)
+"""So long the list of runs tells what came of each time: a year can be looked back at, and compared with the next."""
 
 
 def fire_due(now: datetime) -> int:
@@ -48,6 +50,30 @@ def _fire_safely(schedule_id: int, now: datetime) -> bool:
     except Exception:
         log.exception("Schedule %s could not be fired", schedule_id)
         return False
+
+
+def correct_due_times(now: datetime) -> int:
+    """Put schedules right that wait for another time than their rule names next; returns how many.
+
+    A clock that ran ahead for a while made everything due and the next times lie in a future nobody will see; and the
+    laws that make the time of a zone change. No due time is fired twice by this: each has one run.
+    """
+    corrected = 0
+    for schedule in Schedule.objects.filter(is_enabled=True, next_due_at__gt=now).iterator():
+        try:
+            [next_due_at] = due_times(schedule.rule, now, 1)
+        except RuleInvalid:
+            continue  # said, and switched off, when it is due
+        if next_due_at != schedule.next_due_at:
+            # Somebody may have changed the rule, or fired it, meanwhile.
+            unchanged = Schedule.objects.filter(pk=schedule.pk, next_due_at=schedule.next_due_at)
+            corrected += unchanged.filter(updated_at=schedule.updated_at).update(next_due_at=next_due_at)
+    return corrected
+
+
+def forget_old_runs(now: datetime) -> int:
+    """Remove the runs that were due longer ago than KEEP_RUNS; returns how many. Their jobs and backups stay."""
+    return ScheduledRun.objects.filter(due_at__lt=now - KEEP_RUNS).delete()[0]
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from .codes import job_code
 from .querysets import JobQuerySet
 from .rates import Rate, measure_rate
 from .schedule_models import Schedule, ScheduledRun, ScheduleTarget
-from .states import ACTIVE, FINAL, HELD, REMOVERS, JobState, JobType
+from .states import ACTIVE, BESIDE_THE_COPY, FINAL, HELD, REMOVERS, JobState, JobType
 from .worker_models import Worker
 
 __all__ = ["Job", "JobEvent", "Schedule", "ScheduleTarget", "ScheduledRun", "Worker"]
@@ -35,7 +35,7 @@ class Job(models.Model):
     state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.PENDING)
     cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="jobs")
     backup = models.ForeignKey(Backup, on_delete=models.PROTECT, related_name="jobs")
-    # The copy that this job makes, reads from or removes.
+    # The copy that this job makes, reads from or removes; of a collection, one in the store whose leftovers it removes.
     copy = models.ForeignKey(Copy, on_delete=models.PROTECT, related_name="jobs")
     target_region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
     # The schedule that asked for it, as long as there is that schedule.
@@ -82,11 +82,17 @@ class Job(models.Model):
                 condition=Q(type=JobType.BACKUP, origin=Origin.MANUAL, state__in=sorted(ACTIVE)),
                 name="one_manual_backup_per_cluster",
             ),
-            # One job at a time may write or remove one copy; any number may read it.
+            # One job at a time may write, check or remove one copy; any number may read it.
             models.UniqueConstraint(
                 fields=["copy"],
-                condition=~Q(type=JobType.RESTORE) & Q(state__in=sorted(ACTIVE)),
+                condition=~Q(type__in=BESIDE_THE_COPY) & Q(state__in=sorted(ACTIVE)),
                 name="one_active_job_per_copy",
+            ),
+            # However many removals leave something behind, one collection looks for all of it.
+            models.UniqueConstraint(
+                fields=["cluster", "target_region"],
+                condition=Q(type=JobType.COLLECT, state__in=sorted(ACTIVE)),
+                name="one_active_collection_per_place",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=sorted(FINAL), finished_at__isnull=False)
@@ -103,6 +109,12 @@ class Job(models.Model):
             models.Index(
                 fields=["priority", "id"], condition=Q(state=JobState.PENDING), name="job_pending_by_priority"
             ),
+            # A collection asks whether anybody is about to write in the same place.
+            models.Index(
+                fields=["cluster", "target_region"],
+                condition=Q(state=JobState.PENDING),
+                name="job_pending_by_place",
+            ),
             # Held jobs are those with a lease. Said by the state they would be a list of values, which SQLite cannot
             # match with a query's parameters: it would look at every job that ever ran.
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="job_held_until"),
@@ -115,6 +127,10 @@ class Job(models.Model):
             models.Index(fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"),
             models.Index(fields=["backup"], condition=Q(lease_until__isnull=False), name="job_held_by_backup"),
             models.Index(fields=["project", "-created_at"]),
+            # Every hour each place is asked when it was last rid of its leftovers.
+            models.Index(
+                fields=["cluster", "target_region"], condition=Q(type=JobType.COLLECT), name="job_collections_by_place"
+            ),
         ]
         ordering = ["-created_at", "-pk"]
 
@@ -131,6 +147,13 @@ class Job(models.Model):
     @property
     def is_cancelable(self) -> bool:
         return self.state in ACTIVE and self.state != JobState.CANCELING and self.type not in REMOVERS
+
+    @property
+    def asked_by(self) -> str:
+        """The person who asked for it, or what did so by itself."""
+        if self.created_by is not None:
+            return str(self.created_by)
+        return "the site itself" if self.type == JobType.COLLECT else "schedule"
 
     @property
     def progress_percent(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -38,6 +38,7 @@ def create_job(
     target_region: Region | None = None,
     parameters: dict[str, Any] | None = None,
     schedule: Schedule | None = None,
+    not_before: datetime | None = None,
 ) -> Job:
     """Write down one piece of work on `copy`, pending. IntegrityError if R10 or another job on the copy forbids it.
 
@@ -57,6 +58,7 @@ def create_job(
         parameters=parameters or {},
         priority=PRIORITY[job_type],
         created_by=created_by,
+        not_before=not_before,
     )
     JobEvent.objects.create(job=job, to_state=JobState.PENDING, by=created_by)
     dispatcher().announce(job)

@@ -20,7 +20,7 @@ from backups.states import CopyState, Origin
 
 from .barriers import barriers
 from .prepared import Gap
-from .states import ACTIVE, CHECKS, REMOVERS, JobState, JobType
+from .states import ACTIVE, BESIDE_THE_COPY, CHECKS, REMOVERS, TAKERS, JobState, JobType
 
 # Processes may differ a little in their clocks and, while an operator changes it, in the length of a lease.
 LONGEST_LEASES = 5
@@ -51,7 +51,7 @@ class JobQuerySet(models.QuerySet[Any]):
 
     def working_on(self, copy_ids: Iterable[int]) -> JobQuerySet:
         """Active jobs that make, check, mend or remove one of these copies; at most one for each."""
-        at_work = self.active().filter(copy__in=copy_ids).exclude(type=JobType.RESTORE)
+        at_work = self.active().filter(copy__in=copy_ids).exclude(type__in=BESIDE_THE_COPY)
         return at_work.select_related("cluster", "target_region")
 
     def backups_running_in(self, cluster_id: int, origin: Origin) -> JobQuerySet:
@@ -88,10 +88,10 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(lease_until__isnull=False)
 
     def failed_with_none_since(self, since: datetime) -> JobQuerySet:
-        """Restores, deletions and checks that failed or crashed after `since`, and for which no later one succeeded.
+        """Restores, removals and checks that failed or crashed after `since`, and for which no later one succeeded.
 
-        Later ones count that restore the same backup into the same cluster, or delete or prove the same copy. A check
-        that found damage is not among them: its copy is damaged, and broken by itself.
+        Later ones count that restore the same backup into the same cluster, delete or prove the same copy, or collect
+        in the same place. A check that found damage is not among them: its copy is damaged, and broken by itself.
         """
         from jobs.models import Job
 
@@ -107,11 +107,19 @@ class JobQuerySet(models.QuerySet[Any]):
             pk__gt=OuterRef("pk"),
             state=JobState.SUCCESSFUL,
         )
+        collected = Job.objects.filter(
+            type=JobType.COLLECT,
+            cluster=OuterRef("cluster"),
+            target_region=OuterRef("target_region"),
+            pk__gt=OuterRef("pk"),
+            state=JobState.SUCCESSFUL,
+        )
         return (
             self.filter(finished_at__gte=since, state__in=[JobState.FAILED, JobState.CRASHED])
-            .filter(type__in=[JobType.RESTORE, JobType.VERIFY, *REMOVERS])
+            .filter(type__in=[JobType.RESTORE, JobType.VERIFY, *TAKERS])
             .exclude(Q(type=JobType.RESTORE) & Exists(later.filter(cluster=OuterRef("cluster"))))
             .exclude(Q(type__in=REMOVERS) & Exists(removed))
+            .exclude(Q(type=JobType.COLLECT) & Exists(collected))
             .exclude(Q(type=JobType.VERIFY) & (~Q(copy__state=CopyState.AVAILABLE) | Exists(proven)))
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.audit import record
@@ -23,7 +23,7 @@ from clusters.models import Cluster
 
 from .models import Job, Schedule
 from .moves import create_job
-from .states import ACTIVE, REMOVERS, JobType
+from .states import ACTIVE, BESIDE_THE_COPY, REMOVERS, JobType
 
 LAST_PROVEN = "last proven copy of this cluster"
 # A store that was away comes back; a removal that failed is asked for again after this.
@@ -67,8 +67,8 @@ def expire_copies_of(cluster_id: int, now: datetime) -> list[Job]:
     for copy in sorted(copies, key=lambda copy: (_end_of(copy), copy.is_original)):
         if cluster.dropped_at is None and _is_last_proven(copy):
             _hold(copy)
-        else:
-            jobs.append(_expire(copy))
+        elif job := _expire(copy):
+            jobs.append(job)
     return jobs
 
 
@@ -86,7 +86,7 @@ def begin_expiry(job: Job, *, now: datetime) -> str:
         return f"the copy is {copy.get_state_display().lower()}."
     if cluster.dropped_at is None and not Copy.objects.expired(now).filter(pk=copy.pk).exists():
         return "it is kept longer now."
-    readers = Job.objects.active().filter(copy=copy).exclude(pk=job.pk)
+    readers = Job.objects.active().filter(copy=copy).exclude(type=JobType.COLLECT).exclude(pk=job.pk)
     if readers.exists() or not _not_in_use(Copy.objects.filter(pk=copy.pk)).exists():
         return "another job needs the copy. It is looked at again when that has ended."
     if cluster.dropped_at is None and _is_last_proven(copy):
@@ -129,16 +129,20 @@ def _over(now: datetime) -> QuerySet[Copy]:
     jobs = Job.objects.filter(copy=OuterRef("pk"))
     lately = jobs.filter(type__in=REMOVERS, finished_at__gt=now - AGAIN_AFTER)
     removable = Q(state__in=REMOVABLE) | (Q(state=CopyState.DELETING) & ~Exists(lately))
-    return Copy.objects.filter(over & removable & ~Exists(jobs.filter(state__in=ACTIVE)))
+    in_use = jobs.filter(state__in=ACTIVE).exclude(type=JobType.COLLECT)
+    return Copy.objects.filter(over & removable & ~Exists(in_use))
 
 
 def _not_in_use(copies: QuerySet[Copy]) -> QuerySet[Copy]:
-    """Without those that a job of the same backup reads, or may have to: any copy may become its source."""
-    reads_any = Job.objects.filter(backup=OuterRef("backup"), state__in=ACTIVE).exclude(
-        type__in=[*REMOVERS, JobType.RESTORE, JobType.VERIFY]
-    )
+    """Without those that a job of the same backup reads, or may have to: any copy may become its source.
+
+    A repair may read whatever lies of its cluster in any region.
+    """
+    active = Job.objects.filter(state__in=ACTIVE)
+    reads_any = active.filter(backup=OuterRef("backup")).exclude(type__in=[*REMOVERS, *BESIDE_THE_COPY, JobType.VERIFY])
+    mends = active.filter(cluster=OuterRef("backup__cluster"), type=JobType.REPAIR)
     to_be_made = Copy.objects.filter(backup=OuterRef("backup"), state__in=_ON_THEIR_WAY)
-    return copies.exclude(Exists(reads_any) | Exists(to_be_made))
+    return copies.exclude(Exists(reads_any) | Exists(mends) | Exists(to_be_made))
 
 
 def _is_last_proven(copy: Copy) -> bool:
@@ -156,18 +160,23 @@ def _hold(copy: Copy) -> None:
     Copy.objects.filter(pk=copy.pk).exclude(held_reason=LAST_PROVEN).update(held_reason=LAST_PROVEN)
 
 
-def _expire(copy: Copy) -> Job:
+def _expire(copy: Copy) -> Job | None:
+    """The job that removes `copy`; None if somebody has just begun to work on it, and it is looked at again."""
+    made_by = Job.objects.filter(backup=copy.backup_id, type=JobType.BACKUP).select_related("schedule").first()
+    try:
+        with transaction.atomic():
+            job = create_job(
+                JobType.EXPIRE,
+                copy=copy,
+                origin=Origin.AUTO,
+                created_by=None,
+                schedule=made_by.schedule if made_by else None,
+            )
+    except IntegrityError:
+        return None
     if copy.state == CopyState.DELETING:
         clear_reason(copy)
     Copy.objects.filter(pk=copy.pk).exclude(held_reason="").update(held_reason="")
-    made_by = Job.objects.filter(backup=copy.backup_id, type=JobType.BACKUP).select_related("schedule").first()
-    job = create_job(
-        JobType.EXPIRE,
-        copy=copy,
-        origin=Origin.AUTO,
-        created_by=None,
-        schedule=made_by.schedule if made_by else None,
-    )
     details = {"job": job.code, "kept_days": copy.kept_days}
     record(Action.COPY_EXPIRED, user=None, target=copy, details=details)
     return job

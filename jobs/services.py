@@ -150,28 +150,25 @@ def request_restore_to_new_cluster(
 def request_deletion(*, user: User, backup: Backup) -> list[Job]:
     """Queue the removal of every copy of `backup`; one job per region. Nothing else may be using the backup."""
     require(user, Privilege.BACKUP_MANAGE, backup.project)
-    busy = backup.jobs.active().first()
+    # No job can begin on a copy that is locked, and those that began before are seen.
+    copies = list(backup.copies.exclude(state=CopyState.DELETED).order_by("pk").select_for_update())
+    busy = backup.jobs.active().exclude(type=JobType.COLLECT).first()
     if busy:
         raise JobRefused(f"{backup.name} is in use by {busy}. Wait until that has finished or cancel it first.")
-    jobs = []
-    for copy in backup.copies.exclude(state=CopyState.DELETED):
-        # A copy whose removal failed is still marked as being deleted: asking again means trying again.
-        try:
-            if copy.state != CopyState.DELETING:
-                move_copy(copy, CopyState.DELETING, reason="")
-            else:
-                clear_reason(copy)
-        except StaleBackup as clash:
-            raise JobRefused(f"{backup.name} has just changed. Look again and repeat if needed.") from clash
-        try:
-            with transaction.atomic():
-                jobs.append(create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user))
-        except IntegrityError as clash:
-            raise JobRefused(f"Another job has just begun to work on {backup.name}. Look again.") from clash
-    if not jobs:
+    if not copies:
         raise JobRefused(f"{backup.name} is already deleted.")
+    jobs = [_request_removal(copy, user=user) for copy in copies]
     record(Action.BACKUP_DELETED, user=user, target=backup, details={"jobs": [job.code for job in jobs]})
     return jobs
+
+
+def _request_removal(copy: Copy, *, user: User) -> Job:
+    # A copy whose removal failed is still marked as being deleted: asking again means trying again.
+    if copy.state == CopyState.DELETING:
+        clear_reason(copy)
+    else:
+        move_copy(copy, CopyState.DELETING, reason="")
+    return create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user)
 
 
 @refusals_as(Action.JOB_CANCELED, of="job")

@@ -11,6 +11,7 @@ class JobType(TextChoices):
     EXPIRE = "expire", "Expire copy"  # the same work as DELETE, asked for by a retention
     VERIFY = "verify", "Check copy"
     REPAIR = "repair", "Repair copy"
+    COLLECT = "collect", "Collect leftovers"  # what no backup of the cluster in the region needs any more
 
 
 class JobState(TextChoices):
@@ -49,7 +50,8 @@ ACTIVE = frozenset(MOVES)
 # A worker holds the job and must keep renewing its lease.
 HELD = frozenset({JobState.IN_PROGRESS, JobState.VERIFYING, JobState.CANCELING})
 
-# Restores before backups before copies and repairs before the rest, checks last; the smaller number goes first.
+# Restores before backups before copies and repairs before the rest, then checks, and tidying up last; the smaller
+# number goes first.
 PRIORITY: dict[str, int] = {
     JobType.RESTORE: 10,
     JobType.BACKUP: 20,
@@ -58,13 +60,17 @@ PRIORITY: dict[str, int] = {
     JobType.DELETE: 40,
     JobType.EXPIRE: 40,
     JobType.VERIFY: 50,
+    JobType.COLLECT: 60,
 }
 
 # Who stands against whom while it runs; see `JobQuerySet.claimable`. Lists, so that the database sees one order.
 WRITERS = [JobType.BACKUP, JobType.COPY, JobType.REPAIR]  # put chunks into the target region's store
-REMOVERS = [JobType.DELETE, JobType.EXPIRE]  # take chunks out of it
-READERS = [JobType.RESTORE, JobType.COPY, JobType.REPAIR]  # read the backup from copies besides their own
+REMOVERS = [JobType.DELETE, JobType.EXPIRE]  # take a copy out of it
+TAKERS = [*REMOVERS, JobType.COLLECT]  # take chunks out of it
+READERS = [JobType.RESTORE, JobType.COPY]  # read the backup from other copies of it; a repair, from any of the cluster
 
+# Leave their copy as it is, so any number of them may be active beside one that writes, checks or removes it.
+BESIDE_THE_COPY = [JobType.RESTORE, JobType.COLLECT]
 # About one copy that is there already: they find out what it is worth.
 CHECKS = [JobType.VERIFY, JobType.REPAIR]
 

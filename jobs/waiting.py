@@ -40,7 +40,7 @@ def _sentence(job: Job, barrier: Barrier) -> str:
             limited = held.filter(target_region=job.target_region_id).exclude(type__in=EXEMPT_FROM_REGION_LIMIT)
             return f"Waits: {_jobs(limited.count())} already running in {city}."
         case Barrier.REMOVAL_BESIDE:
-            return f"Waits until a deletion in {city} has ended, which might take away what this job relies on."
+            return f"Waits until what is being removed for {cluster} in {city} is gone; this job might rely on it."
         case Barrier.WRITER_BESIDE:
             return f"Waits until what is being written for {cluster} in {city} is complete."
         case Barrier.REPAIR_BESIDE:
@@ -49,6 +49,14 @@ def _sentence(job: Job, barrier: Barrier) -> str:
             return "Waits until the jobs that read this backup have ended."
         case Barrier.REMOVAL_OF_IT:
             return "Waits until the removal of a copy of this backup has ended."
+        case Barrier.WRITER_TO_COME:
+            return f"Waits until nothing more is to be written for {cluster} in {city}."
+        case Barrier.REPAIR_IN_CLUSTER:
+            return f"Waits until a repair for {cluster}, which may need this copy, has ended."
+        case Barrier.REMOVAL_IN_CLUSTER:
+            return (
+                f"Waits until the removal of a copy of {cluster}, from which this job might take something, has ended."
+            )
 
 
 def _jobs(count: int) -> str:

@@ -23,6 +23,8 @@ def describe_job(job_type: str, *, city: str, cluster: str) -> str:
         return f"Check copy in {city}"
     if job_type == JobType.REPAIR:
         return f"Repair copy in {city}"
+    if job_type == JobType.COLLECT:
+        return f"Collect leftovers in {city}"
     return f"Delete in {city}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,9 +13,7 @@ from backups.states import CopyState
 from clusters.live import endpoint_of
 from clusters.models import Region
 from dataplane.backup import BackupPlan, take_backup
-from dataplane.collect import collect_chunks
 from dataplane.copy import CopyPlan, copy_backup
-from dataplane.delete import delete_backup
 from dataplane.errors import BackupDamaged, DataPlaneError
 from dataplane.milvus import CollectionRef
 from dataplane.progress import Progress
@@ -25,12 +22,12 @@ from dataplane.verify import verify_backup
 
 from .checks import carry_out_check, carry_out_repair
 from .damage import is_sound_chunk, mark_damaged, mark_sharers
-from .endings import succeed_backup, succeed_copy, succeed_deletion
+from .endings import succeed_backup, succeed_copy
 from .hold import Hold
 from .models import Job
 from .moves import move_job
+from .removals import carry_out_collection, carry_out_deletion, carry_out_expiry
 from .restores import RestoreRequest
-from .retention import begin_expiry
 from .states import JobState, JobType
 
 # New clusters are Milvus Lite databases, so there is no db_admin whose password R5 would have us make and show.
@@ -264,60 +261,13 @@ def discard_restore(job: Job) -> str:
     return f"Removed the half-written {', '.join(map(str, dropped))}." if dropped else ""
 
 
-def _carry_out_expiry(job: Job, hold: Hold) -> None:
-    """A deletion that first looks whether it is still meant: a clock asked for it, perhaps hours ago."""
-    with hold.writing():
-        reason = begin_expiry(job, now=timezone.now())
-        if reason:
-            note = f"Nothing was removed: {reason}"
-            move_job(job, JobState.CANCELING, note=note)
-            move_job(job, JobState.CANCELED, note=note, reason=note)
-    if not reason:
-        _carry_out_deletion(job, hold)
-
-
-def _carry_out_deletion(job: Job, hold: Hold) -> None:
-    """Remove the backup, then what no backup of the cluster in this store needs, such as chunks of canceled ones.
-
-    The claim keeps everybody who writes into this cluster's part of this store away meanwhile (see
-    `JobQuerySet.claimable`). What such a one sent before it lost its lease is spared for the grace period.
-    """
-    cluster_id, backup_id, store = job.backup.cluster.code, job.backup.code, job.copy.store.open()
-    relied_on = Copy.objects.relied_on_beside(job.copy)
-    known_backups = list(relied_on.values_list("backup__code", flat=True))
-
-    def should_stop() -> bool:
-        # Asks the database every time: a worker that slept past its lease must not delete what was committed since.
-        hold.may_commit()
-        return hold.should_stop()
-
-    hold.may_commit()
-    deleted = delete_backup(
-        cluster_id=cluster_id,
-        backup_id=backup_id,
-        store=store,
-        known_backups=known_backups,
-        should_stop=should_stop,
-    )
-    collected = collect_chunks(
-        cluster_id=cluster_id,
-        store=store,
-        grace=timedelta(seconds=settings.COLLECT_GRACE_SECONDS),
-        now=timezone.now(),
-        known_backups=known_backups,
-        should_stop=should_stop,
-    )
-    freed_bytes = deleted.freed_bytes + collected.freed_bytes
-    count = deleted.object_count + collected.removed_count
-    succeed_deletion(job, note=f"{count:,} objects deleted, {freed_bytes:,} bytes freed")
-
-
 _BY_TYPE: dict[JobType, Callable[[Job, Hold], None]] = {
     JobType.BACKUP: _carry_out_backup,
     JobType.COPY: _carry_out_copy,
     JobType.RESTORE: _carry_out_restore,
-    JobType.DELETE: _carry_out_deletion,
+    JobType.DELETE: carry_out_deletion,
     JobType.VERIFY: carry_out_check,
     JobType.REPAIR: carry_out_repair,
-    JobType.EXPIRE: _carry_out_expiry,
+    JobType.EXPIRE: carry_out_expiry,
+    JobType.COLLECT: carry_out_collection,
 }

@@ -3,6 +3,7 @@
 from django import template
 
 from jobs.models import Job
+from jobs.states import TAKERS
 from jobs.wording import describe_duration, describe_job, describe_progress
 
 register = template.Library()
@@ -17,6 +18,8 @@ def job_title(job: Job) -> str:
 
 @register.filter
 def progress_text(job: Job) -> str:
+    if job.type in TAKERS:
+        return "Removing"
     return describe_progress(
         done=job.bytes_done,
         total=job.bytes_total,

@@ -108,7 +108,7 @@ def examine(world: World, *, accepted: Iterable[str], stuck: Iterable[int], watc
     found.lost += [f"job {code} was promised and is not there" for code in sorted(missing)]
     for job in jobs:
         _examine_job(job, found)
-    last = {job.copy_id: job for job in jobs if job.type != JobType.VERIFY}
+    last = {job.copy_id: job for job in jobs if job.type not in {JobType.VERIFY, JobType.COLLECT}}
     for copy in Copy.objects.exclude(backup__in=apart).select_related("backup__cluster").order_by("pk"):
         _examine_copy(copy, last.get(copy.pk), found)
         if copy.state == CopyState.AVAILABLE:

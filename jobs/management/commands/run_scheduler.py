@@ -9,11 +9,13 @@ from django.utils import timezone
 
 from jobs.firing import fire_due
 from jobs.retention import request_expiries
+from jobs.upkeep import keep_up
 from jobs.worker import log, sweep
 
 PERIOD_SECONDS = 2.0
 # Days are what retention is counted in; looking for what is over every few seconds would help nobody.
 EXPIRY_PERIOD_SECONDS = 30.0
+UPKEEP_PERIOD_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
@@ -27,9 +29,13 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         looked_at = -EXPIRY_PERIOD_SECONDS
+        kept_up_at = -UPKEEP_PERIOD_SECONDS
         while not stopping.is_set():
             try:
                 sweep()
+                if time.monotonic() - kept_up_at >= UPKEEP_PERIOD_SECONDS:
+                    keep_up(timezone.now())
+                    kept_up_at = time.monotonic()
                 fire_due(timezone.now())
                 if time.monotonic() - looked_at >= EXPIRY_PERIOD_SECONDS:
                     request_expiries(timezone.now())

@@ -15,6 +15,7 @@ from django.utils import timezone
 from backups.models import Copy
 from backups.states import CopyState
 from clusters.models import Cluster
+from jobs.collecting import request_collection
 from jobs.models import Job
 from jobs.moves import claim_job, move_job
 from jobs.states import JobState, JobType
@@ -193,7 +194,7 @@ def test_a_claim_looks_at_pending_and_held_jobs_alone_however_many_have_ended():
     used = set(re.findall(r"(?:USING (?:COVERING )?INDEX|Scan using|Index Scan on) (\w+)", plan))
     assert used >= {"job_pending_by_priority", "job_held_by_region"}
     # Each of them leaves out what has ended; PostgreSQL may take any of those for a question.
-    assert used <= {"job_pending_by_priority", *(index.name for index in Job._meta.indexes if "held" in index.name)}
+    assert used <= {index.name for index in Job._meta.indexes if "held" in index.name or "pending" in index.name}
     assert not re.search(r"SCAN (jobs_job|U0)$|Seq Scan", plan, re.MULTILINE)
     assert "job_held_until" in Job.objects.with_expired_lease(timezone.now()).explain()
 
@@ -231,17 +232,47 @@ def test_every_barrier_has_a_sentence_for_its_page(settings):
     backup = make_backup(cluster, copies={FRANKFURT: CopyState.DELETING, VIRGINIA: CopyState.DAMAGED})
     removal = make_job(backup.copies.get(region=FRANKFURT), type=JobType.DELETE)
     mending = make_job(backup.copies.get(region=VIRGINIA), type=JobType.REPAIR)
-    Job.objects.filter(pk=removal.pk).update(state=JobState.IN_PROGRESS, lease="a", lease_until=timezone.now())
+    restore = make_restore(make_cluster(), backup.copies.get(is_original=True))
     beside = make_job(make_copy(make_backup(cluster), FRANKFURT, state=CopyState.PLANNED))
-    assert why_waiting(beside) == [
-        "Waits until a deletion in Frankfurt has ended, which might take away what this job relies on."
-    ]
-    assert why_waiting(mending) == ["Waits until the removal of a copy of this backup has ended."]
-    Job.objects.filter(pk=removal.pk).update(state=JobState.PENDING, lease="", lease_until=None)
-    Job.objects.filter(pk=mending.pk).update(state=JobState.IN_PROGRESS, lease="a", lease_until=timezone.now())
-    assert why_waiting(removal) == ["Waits until the jobs that read this backup have ended."]
     check = make_check(make_copy(make_backup(cluster), VIRGINIA))
+    collection = request_collection(make_copy(make_backup(cluster), FRANKFURT), created_by=None)
+    assert collection is not None
+    assert why_waiting(collection) == ["Waits until nothing more is to be written for docs in Frankfurt."]
+    begin(removal)
+    assert why_waiting(beside) == [
+        "Waits until what is being removed for docs in Frankfurt is gone; this job might rely on it."
+    ]
+    assert why_waiting(restore) == ["Waits until the removal of a copy of this backup has ended."]
+    assert why_waiting(mending) == ["Waits until the removal of a copy of docs, which this job might use, has ended."]
+    let_go(removal)
+    begin(mending)
+    assert why_waiting(removal) == ["Waits until a repair for docs, which may need this copy, has ended."]
     assert why_waiting(check) == ["Waits until a repair in Virginia has ended."]
+    let_go(mending)
+    begin(restore)
+    assert why_waiting(removal) == ["Waits until the jobs that read this backup have ended."]
+
+
+def begin(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(state=JobState.IN_PROGRESS, lease="a", lease_until=timezone.now())
+
+
+def let_go(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(state=JobState.PENDING, lease="", lease_until=None)
+
+
+@pytest.mark.django_db
+def test_nothing_of_a_cluster_is_removed_while_anything_of_it_is_repaired_nor_the_other_way_round():
+    cluster = make_cluster()
+    repair = make_job(make_copy(make_backup(cluster), state=CopyState.DAMAGED), type=JobType.REPAIR)
+    removal = make_job(make_copy(make_backup(cluster), FRANKFURT, state=CopyState.DELETING), type=JobType.DELETE)
+    begin(repair)
+    assert claim_job("worker-1") is None
+    let_go(repair)
+    begin(removal)
+    assert claim_job("worker-1") is None
+    elsewhere = make_job(make_copy(state=CopyState.DAMAGED), type=JobType.REPAIR)
+    assert claim_job("worker-1") == elsewhere
 
 
 @pytest.mark.django_db

@@ -279,7 +279,7 @@ def test_a_removal_that_failed_is_asked_for_again_a_day_later(stores_root: Path,
     def fail(**_: object) -> None:
         raise StoreUnreachable("The store is away.")
 
-    monkeypatch.setattr("jobs.work.delete_backup", fail)
+    monkeypatch.setattr("jobs.removals.delete_backup", fail)
     Job.objects.update(max_attempts=1)
     job = run_next()
     assert (job.state, job.copy.state, job.copy.reason) == (

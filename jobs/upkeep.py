@@ -1,0 +1,14 @@
+"""What is done now and then, whoever asks: putting right, collecting and forgetting. Each part is idempotent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .collecting import request_collections
+from .firing import correct_due_times, forget_old_runs
+
+
+def keep_up(now: datetime) -> None:
+    correct_due_times(now)
+    request_collections(now)
+    forget_old_runs(now)
