@@ -35,6 +35,8 @@ class Schedule(models.Model):
     # [database, name] of each chosen collection; empty for the whole cluster.
     collections = models.JSONField(default=list, blank=True)
     kept_days = models.PositiveSmallIntegerField(help_text="Of the original.")
+    # What a client of the API said of it, word for word: such a client takes another spelling for a change.
+    told = models.JSONField(null=True, blank=True)
     next_due_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
@@ -99,12 +100,22 @@ class ScheduleRequest:
 
 @refusals_as(Action.SCHEDULE_CREATED, of="cluster")
 @transaction.atomic
-def create_schedule(*, user: User, cluster: Cluster, request: ScheduleRequest, is_enabled: bool = True) -> Schedule:
-    """Write down a schedule; an enabled one makes a backup at once (R11). Refused with the sentence of the rule."""
+def create_schedule(
+    *,
+    user: User,
+    cluster: Cluster,
+    request: ScheduleRequest,
+    is_enabled: bool = True,
+    told: dict[str, Any] | None = None,
+) -> Schedule:
+    """Write down a schedule; an enabled one makes a backup at once (R11). Refused with the sentence of the rule.
+
+    `told` are a client's own words for the same, to be given back to it.
+    """
     require(user, Privilege.BACKUP_MANAGE, cluster.project)
     cluster = _lock(cluster)
     request.check(cluster)
-    schedule = Schedule(project=cluster.project, cluster=cluster, created_by=user, is_enabled=False)
+    schedule = Schedule(project=cluster.project, cluster=cluster, created_by=user, is_enabled=False, told=told)
     _save(schedule, request)
     record(Action.SCHEDULE_CREATED, user=user, target=schedule, details=_details(schedule, request))
     if is_enabled:
@@ -116,7 +127,12 @@ def create_schedule(*, user: User, cluster: Cluster, request: ScheduleRequest, i
 @refusals_as(Action.SCHEDULE_CHANGED, of="schedule")
 @transaction.atomic
 def update_schedule(
-    *, user: User, schedule: Schedule, request: ScheduleRequest, accepts_earlier_ends: bool = False
+    *,
+    user: User,
+    schedule: Schedule,
+    request: ScheduleRequest,
+    accepts_earlier_ends: bool = False,
+    told: dict[str, Any] | None = None,
 ) -> None:
     """Change a schedule and how long the copies are kept that it has made.
 
@@ -134,6 +150,7 @@ def update_schedule(
             field="accepts_earlier_ends",
         )
     schedule = Schedule.objects.select_for_update().get(pk=schedule.pk)
+    schedule.told = told
     _save(schedule, request)
     change_retention(schedule, kept_days=request.kept_days, kept_days_by_region=request.kept_days_by_region)
     details = _details(schedule, request) | {"copies that end earlier": len(ends)}
