@@ -51,18 +51,27 @@ def has(user: User, privilege: Privilege, project: Project) -> bool:
 
 def require(user: User, needed: Privilege | Need, project: Project) -> None:
     """Raise PrivilegeMissing (403) unless `user` holds what is `needed` in `project`."""
-    _require(needed, privileges_in(user, project))
+    _require(user, needed, privileges_in(user, project), project=project)
 
 
 def require_in_organization(user: User, needed: Privilege | Need, organization: Organization) -> None:
     """Raise PrivilegeMissing (403) unless `user` holds what is `needed` in the whole organization."""
-    _require(needed, privileges_in_organization(user, organization), in_organization=True)
+    _require(user, needed, privileges_in_organization(user, organization), organization=organization)
 
 
-def _require(needed: Privilege | Need, held: frozenset[Privilege], *, in_organization: bool = False) -> None:
+def _require(
+    user: User,
+    needed: Privilege | Need,
+    held: frozenset[Privilege],
+    *,
+    project: Project | None = None,
+    organization: Organization | None = None,
+) -> None:
     need = Need((needed,)) if isinstance(needed, Privilege) else needed
     if not need.is_met_by(held):
-        raise PrivilegeMissing(need.missing_in(held), in_organization=in_organization)
+        refusal = PrivilegeMissing(need.missing_in(held), in_organization=organization is not None)
+        note_refusal(refusal, user=user, project=project, organization=organization)
+        raise refusal
 
 
 def find_with(user: User, needed: Privilege | Need, rows: models.QuerySet[_Row], **lookup: object) -> _Row:

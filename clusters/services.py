@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -16,15 +17,19 @@ from accounts.audit_actions import Action
 from accounts.encryption import Secret
 from accounts.errors import EncryptionKeysUnusable
 from accounts.models import Organization, Project, User
-from accounts.privileges import Privilege
+from accounts.privileges import Privilege, any_of
 from dataplane.errors import DataPlaneError, StoreDenied
 from dataplane.stores.check import CheckStep, check_store
 
+from . import live
 from .errors import ClusterRefused
 from .models import Cluster, Plan, Region, Store
 from .reach import folder_of
 from .rules import RegionFacts, origin_of, why_not_copied
 from .store_options import moved_options
+
+if TYPE_CHECKING:
+    from dataplane.milvus import CollectionRef
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +116,6 @@ def _secret(text: str, *, field: str) -> Secret:
 
 
 def _require_connection(cluster: Cluster) -> None:
-    from . import live
-
     try:
         live.check_connection(cluster)
     except DataPlaneError as failure:
@@ -232,15 +235,39 @@ def try_store(store: Store) -> list[CheckStep]:
         return [CheckStep(what="Open the store", ok=False, detail=str(failure))]
 
 
-def check_stored(store: Store) -> list[CheckStep]:
+@refusals_as(Action.STORE_TESTED, of="store")
+def check_stored(*, user: User, store: Store) -> list[CheckStep]:
     """`try_store`, with the outcome written down for the list of stores."""
+    require_in_organization(user, Privilege.CLUSTER_MANAGE, store.organization)
     steps = try_store(store)
     store.checked_at = timezone.now()
     store.check_failure = next((f"{step.what}: {step.detail}" for step in steps if not step.ok), "")[:1000]
     # Only while it is the store that was tried: somebody may have saved another address meanwhile.
     tried = Store.objects.filter(pk=store.pk, url=store.url, options=store.options)
-    tried.update(checked_at=store.checked_at, check_failure=store.check_failure)
+    with transaction.atomic():
+        tried.update(checked_at=store.checked_at, check_failure=store.check_failure)
+        record(Action.STORE_TESTED, user=user, target=store, details={"failed": bool(store.check_failure)})
     return steps
+
+
+@refusals_as(Action.COLLECTION_LOADED, of="cluster")
+def load_collection(*, user: User, cluster: Cluster, collection: CollectionRef) -> None:
+    """Have a collection searchable, which takes memory of the cluster; raises what `live.load_collection` does."""
+    require(user, any_of(Privilege.CLUSTER_MANAGE, Privilege.BACKUP_MANAGE), cluster.project)
+    live.load_collection(cluster, collection)
+    record(Action.COLLECTION_LOADED, user=user, target=cluster, details={"collection": _name_of(collection)})
+
+
+@refusals_as(Action.COLLECTION_DELETED, of="cluster")
+def delete_collection(*, user: User, cluster: Cluster, collection: CollectionRef) -> None:
+    """Delete a collection in the live cluster; raises what `live.drop_collection` does."""
+    require(user, Privilege.CLUSTER_MANAGE, cluster.project)
+    live.drop_collection(cluster, collection)
+    record(Action.COLLECTION_DELETED, user=user, target=cluster, details={"collection": _name_of(collection)})
+
+
+def _name_of(collection: CollectionRef) -> str:
+    return f"{collection.database}.{collection.name}"
 
 
 def copy_refusal(cluster: Cluster) -> str | None:

@@ -67,5 +67,6 @@ def store_check(request: HtmxHttpRequest, organization: str, region: str) -> Htt
     store = Store.objects.of_organization(owner.pk).filter(region=region).first()
     if store is None:
         raise Http404
-    context = {"store": store, "steps": services.check_stored(store), "organization": owner}
+    steps = services.check_stored(user=request.user, store=store)
+    context = {"store": store, "steps": steps, "organization": owner}
     return render(request, "clusters/store_check.html", context)

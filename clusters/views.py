@@ -161,7 +161,8 @@ def collection_load(request: HtmxHttpRequest, code: str, database: str, name: st
     """Load a collection for those who may use the cluster's memory, then search it for the words that came along."""
     cluster = _find_cluster(request, code)
     try:
-        live.load_collection(cluster, _find_collection(cluster, database, name).ref)
+        collection = _find_collection(cluster, database, name).ref
+        services.load_collection(user=request.user, cluster=cluster, collection=collection)
     except CollectionMissing as missing:
         raise Http404(str(missing)) from missing
     except DataPlaneError as failure:
@@ -182,7 +183,7 @@ def collection_drop(request: HtmxHttpRequest, code: str, database: str, name: st
     form = TypedConfirmationForm(request.POST or None, name=name)
     if request.method == "POST" and form.is_valid():
         try:
-            live.drop_collection(cluster, CollectionRef(database, name))
+            services.delete_collection(user=request.user, cluster=cluster, collection=CollectionRef(database, name))
         except CollectionMissing as missing:
             raise Http404(str(missing)) from missing
         except DataPlaneError as failure:
