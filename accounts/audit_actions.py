@@ -35,7 +35,7 @@ class Action(TextChoices):
     ROLE_GIVEN = "role.given", "gave a role"
     SIGNED_IN = "person.signed_in", "signed in"
     SIGNED_OUT = "person.signed_out", "signed out"
-    PASSWORD_CHANGED = "person.password_changed", "changed a password"  # noqa: S105
+    PASSWORD_CHANGED = "person.password_changed", "changed a password"
     FACTOR_ADDED = "person.factor_added", "set up a second factor"
     FACTOR_REMOVED = "person.factor_removed", "removed a second factor"
     IDENTITY_CONNECTED = "person.identity_connected", "signed in by a provider for the first time"

@@ -9,9 +9,11 @@ from accounts.querysets import OrganizationQuerySet, ProjectQuerySet
 from .audit_models import AuditEntry
 from .codes import organization_code, project_code
 from .privileges import OrganizationRole, Privilege, ProjectRole, Restriction
+from .signin_models import CacheEntry
 
 __all__ = [
     "AuditEntry",
+    "CacheEntry",
     "CustomRole",
     "CustomRolePrivilege",
     "Organization",
@@ -24,7 +26,7 @@ __all__ = [
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=self.normalize_email(email), **fields)
+        user = self.model(email=email.lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -61,6 +63,8 @@ class Organization(models.Model):
     name = models.CharField(max_length=120)
     # R9: the longest that a schedule may keep what it makes.
     max_retention_days = models.PositiveSmallIntegerField(default=30)
+    # Whoever has no second factor sets one up before anything else is shown (accounts/signin_middleware.py).
+    requires_two_factors = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()

@@ -5,6 +5,7 @@ Every name can also be given as `NAME_FILE`, the path of a file that holds the v
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -54,7 +55,18 @@ if HTTPS:
     # plant one.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
 CSRF_COOKIE_HTTPONLY = True
-CONTENT_SECURITY_POLICY = content_security_policy(report_uri=env.str("CSP_REPORT_URI", default=""))
+# Signing in through an OpenID Connect provider, for people who are here already under an address that it verified.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="").strip().rstrip("/")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="").strip()
+if bool(OIDC_ISSUER) != bool(OIDC_CLIENT_ID):
+    raise ImproperlyConfigured("OIDC_ISSUER and OIDC_CLIENT_ID are needed together, with OIDC_CLIENT_SECRET.")
+if OIDC_ISSUER and not OIDC_ISSUER.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+    raise ImproperlyConfigured("OIDC_ISSUER must begin with https://: what it says decides who may come in.")
+# Where the provider's sign-in page lies, if not at the issuer's own origin: our form leads there.
+OIDC_SIGN_IN_ORIGIN = env.str("OIDC_SIGN_IN_ORIGIN", default="/".join(OIDC_ISSUER.split("/")[:3])).strip()
+CONTENT_SECURITY_POLICY = content_security_policy(
+    form_targets=[OIDC_SIGN_IN_ORIGIN] if OIDC_ISSUER else [], report_uri=env.str("CSP_REPORT_URI", default="")
+)
 
 # Forms are small, and so is the largest price list.
 LARGEST_REQUEST_BYTES = 5 * 1024 * 1024
@@ -88,6 +100,12 @@ INSTALLED_APPS = [
     "django_htmx",
     "lucide",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "accounts",
     "clusters",
     "pricing",
@@ -108,6 +126,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.signin_middleware.LastSeenMiddleware",
+    "accounts.signin_middleware.TwoFactorMiddleware",
     "accounts.guard.GuardMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -175,6 +196,14 @@ else:
         }
     }
 
+# Mail: links for a new password and news about one's own account. Without it, whoever runs the site helps.
+EMAIL_URL = env.str("EMAIL_URL", default="").strip()
+MAIL_CONFIGURED = bool(EMAIL_URL)
+if MAIL_CONFIGURED:
+    vars().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="backupsite@localhost")
+
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -182,9 +211,69 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard:overview"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
+
+# Attempts are counted, and used codes remembered, where all processes see it (docs/decisions/0009). Far more rows than
+# an attacker can fill before old ones end: whatever is pushed out would be forgotten.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_cacheentry",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
+# Signing in, by django-allauth. Nobody signs up: people are invited, or added by a command.
+ACCOUNT_ADAPTER = "accounts.signin_adapters.SignInAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_CONFIGURED
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "backupsite: "
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_SESSION_REMEMBER = True
+# The "key" is account and address together: nobody can lock somebody else out (accounts/signin_adapters.py).
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_FORMS = {
+    "login": "accounts.signin_forms.SignInForm",
+    "change_password": "accounts.signin_forms.ChangePasswordForm",
+    "set_password": "accounts.signin_forms.SetPasswordForm",
+    "reset_password": "accounts.signin_forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.signin_forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.signin_forms.ReauthenticateForm",
+}
+MFA_ADAPTER = "accounts.signin_adapters.TwoFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "backupsite"
+# Addresses are vouched for by whoever invites; nobody here could claim somebody else's.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "accounts.signin_forms.CodeForm",
+    "reauthenticate": "accounts.signin_forms.ConfirmByCodeForm",
+    "activate_totp": "accounts.signin_forms.ActivateAppForm",
+    "add_webauthn": "accounts.signin_forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.signin_forms.RenamePasskeyForm",
+}
+
+# The provider of OIDC_ISSUER, above.
+SOCIALACCOUNT_ADAPTER = "accounts.signin_adapters.ProviderAdapter"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append(
+        {
+            "provider_id": "oidc",
+            "name": env.str("OIDC_NAME", default="single sign-on").strip(),
+            "client_id": OIDC_CLIENT_ID,
+            "secret": env.str("OIDC_CLIENT_SECRET", default="").strip(),
+            "settings": {"server_url": OIDC_ISSUER},
+        }
+    )
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

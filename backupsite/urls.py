@@ -1,7 +1,6 @@
 """Every address of the site."""
 
 from django.conf import settings
-from django.contrib.auth import views as auth_views
 from django.urls import include, path
 from django.views.generic import TemplateView
 
@@ -15,8 +14,7 @@ urlpatterns = [
     path("", include("jobs.urls")),
     path("", include("backups.urls")),
     path("prices/", include("pricing.urls")),
-    path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),
+    path("", include("accounts.signin_urls")),
     path("health/", views.health_ready, name="health"),
     path("health/live/", views.health_live, name="health-live"),
     path("health/ready/", views.health_ready, name="health-ready"),
