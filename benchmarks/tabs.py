@@ -82,7 +82,7 @@ def watch(reader: Reader, page: str, stopping: threading.Event, seen: Seen) -> N
         seen.fragment_ms.append(took_ms)
         seen.fragment_bytes.append(len(fragment))
         # A part that was not replaced goes on asking as before.
-        poll = POLL.search(fragment) or (None if 'class="live"' in fragment else poll)
+        poll = POLL.search(fragment) or (None if 'class="live"' in fragment or 'id="job-poll"' in fragment else poll)
 
 
 def go_from_page_to_page(reader: Reader, stopping: threading.Event, seen: Seen) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from hashlib import sha256
 from typing import Any
 
 from django.contrib import messages
@@ -26,7 +24,7 @@ from .check_services import why_not_repaired_now
 from .errors import JobRefused
 from .forms import JobFilterForm
 from .models import Job
-from .polling import poll_seconds
+from .polling import changed_since, note_seen, poll_seconds
 from .querysets import JobQuerySet
 from .savings import savings_of
 from .states import CHECKS, HELD, JobState, JobType
@@ -60,34 +58,36 @@ def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
     form, jobs = _chosen_jobs(request)
     page = Paginator(jobs.for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
     everything = [job for parent in page for job in (parent, *parent.children.all())]
+    shown = {job.pk: job.state for job in everything}
+    return _poll_context(request, page.number, shown) | {"form": form, "page": page}
+
+
+def _poll_context(request: HtmxHttpRequest, page_number: int, shown: dict[int, str]) -> dict[str, Any]:
     query = request.GET.copy()
     for name in ("page", "seen"):
         query.pop(name, None)
     return {
-        "form": form,
-        "page": page,
         "is_filtered": bool(query),
         "query": query.urlencode(),
-        "poll_seconds": poll_seconds(everything),
-        "seen": _mark((job.pk, job.state) for job in everything),
+        "page_number": page_number,
+        "poll_seconds": poll_seconds(shown.values()),
+        "seen": note_seen(shown),
     }
 
 
-def _mark(jobs: Iterable[tuple[int, str]]) -> str:
-    """Equal for two looks at the list exactly when they show the same jobs in the same states."""
-    return sha256(repr(sorted(jobs)).encode()).hexdigest()[:16]
-
-
-def _moving_rows(request: HtmxHttpRequest) -> list[Job] | None:
-    """The jobs at work on the page that was seen, or None when it shows others or other states by now."""
+def _news_context(request: HtmxHttpRequest) -> dict[str, Any] | None:
+    """The rows that moved on the page that was seen, or None when it shows other jobs by now."""
     _, jobs = _chosen_jobs(request)
-    number = request.GET.get("page", "1")
-    start = (int(number) - 1) * PAGE_SIZE if number.isdecimal() and number != "0" else 0
-    shown = dict(jobs.values_list("pk", "state")[start : start + PAGE_SIZE])
+    asked = request.GET.get("page", "1")
+    number = int(asked) if asked.isdecimal() and asked != "0" else 1
+    shown = dict(jobs.values_list("pk", "state")[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
     shown |= dict(Job.objects.filter(parent__in=list(shown)).values_list("pk", "state"))
-    if _mark(shown.items()) != request.GET["seen"]:
+    changed = changed_since(request.GET["seen"], shown)
+    if changed is None:
         return None
-    return list(Job.objects.for_row().filter(pk__in=[pk for pk, state in shown.items() if state in HELD]))
+    moving = changed | {pk for pk, state in shown.items() if state in HELD}
+    rows = {"jobs": Job.objects.for_row().filter(pk__in=moving), "is_changed": bool(changed), "is_update": True}
+    return _poll_context(request, number, shown) | rows
 
 
 @signed_in
@@ -101,14 +101,13 @@ def job_list(request: HtmxHttpRequest) -> HttpResponse:
 def job_table(request: HtmxHttpRequest) -> HttpResponse:
     """The table of the jobs list alone; it asks for itself again while anything in it is running.
 
-    Told what was `seen`, it answers with the rows of the jobs at work alone as long as nothing else has changed: a page
-    may hold hundreds of rows that have ended, and every open tab asks every second.
+    Told what was `seen`, it answers with the rows of the jobs at work and of those whose state has changed, as long as
+    they are the same jobs: a page may hold hundreds of rows that have ended, and every open tab asks every second.
     """
     if "seen" in request.GET:
-        moving = _moving_rows(request)
-        if moving is not None:
-            rows = render(request, "jobs/_job_rows_moving.html", {"jobs": moving})
-            return reswap(rows, "none")
+        news = _news_context(request)
+        if news is not None:
+            return reswap(render(request, "jobs/_job_rows_moving.html", news), "none")
     return render(request, "jobs/_job_table.html", _list_context(request))
 
 
@@ -121,7 +120,7 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
         "copies": copies,
         "waits_for": why_waiting(job),
         "saving": _saving(job) if job.type == JobType.COPY and job.state == JobState.SUCCESSFUL else "",
-        "poll_seconds": poll_seconds([job, *copies]),
+        "poll_seconds": poll_seconds([job.state, *(copy.state for copy in copies)]),
         "may_cancel": may_manage and job.is_cancelable,
         "may_repair": may_manage and job.type in CHECKS and not why_not_repaired_now(job.copy),
         "may_retry": may_manage and job.type == JobType.COPY and job.copy.may_be_made_again,

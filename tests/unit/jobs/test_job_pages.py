@@ -211,16 +211,36 @@ def test_while_nothing_else_changes_a_poll_brings_the_rows_at_work_alone(admin, 
         assert failed.code not in page
 
 
-def test_a_poll_brings_the_whole_table_once_a_state_or_the_jobs_have_changed(admin, cluster):
-    _, running, _ = family(cluster)
+def test_a_poll_brings_a_row_whose_state_has_changed_and_what_to_ask_next(admin, cluster):
+    original, running, failed = family(cluster)
     poll = poll_of(admin.get(reverse("jobs:job-list")))
     move_job(running, JobState.VERIFYING)
     answer = admin.get(poll)
-    assert "HX-Reswap" not in answer
+    assert answer["HX-Reswap"] == "none"
     assert "Verifying" in text_of(answer)
+    assert re.findall(r'<tr id="job-row-([^"]+)"', answer.content.decode()) == [running.code]
+    assert b'<div id="job-poll" hidden hx-get' in answer.content
     poll = poll_of(answer)
+    assert b"job-poll" not in admin.get(poll).content
+    move_job(running, JobState.SUCCESSFUL)
+    last = admin.get(poll).content.decode()
+    assert f'<tr id="job-row-{running.code}" class="is-nested" data-state="successful"' in last
+    assert '<div id="job-poll" hidden hx-swap-oob="true"></div>' in last
+
+
+def test_a_poll_brings_the_whole_table_once_there_are_other_jobs(admin, cluster):
+    family(cluster)
+    poll = poll_of(admin.get(reverse("jobs:job-list")))
     make_job(type=JobType.BACKUP, cluster=cluster)
-    assert 'id="job-table"' in admin.get(poll).content.decode()
+    answer = admin.get(poll)
+    assert "HX-Reswap" not in answer
+    assert 'id="job-table"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("seen", ["", "nothing", "-", "0123456789abcdef-11"])
+def test_a_poll_that_tells_nonsense_gets_the_whole_table(admin, cluster, seen):
+    family(cluster)
+    assert b'id="job-table"' in admin.get(reverse("jobs:job-table"), {"seen": seen}).content
 
 
 def test_a_poll_looks_at_the_page_and_through_the_filters_that_are_shown(admin, cluster, monkeypatch):
