@@ -1,8 +1,9 @@
-"""`python -m benchmarks.queue [--quick]`: the queue of jobs, beside bare Celery with Redis in the same run.
+"""`python -m benchmarks.queue [--quick] [--only rates|claims]`: the queue of jobs.
 
-How long a job waits for a worker; how many jobs that do nothing 1, 2 and 4 workers finish in a second, on SQLite and on
-PostgreSQL, by looking and by being woken; and what a claim costs when many jobs have ended. Each worker is a process
-that does one job at a time. Every database and broker is the benchmark's own, without fsync where it is a server.
+How long a job waits for a worker, and how many jobs that do nothing 1, 2 and 4 workers finish in a second, on SQLite
+and on PostgreSQL, by looking and by being woken, beside bare Celery with Redis in the same run; and what a claim costs
+when many jobs have ended. Each worker is a process that does one job at a time. Every database and broker is the
+benchmark's own, without fsync where it is a server.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import chain
 from statistics import median, quantiles
 from typing import Any
 
@@ -29,6 +31,12 @@ from tests.redis_server import RedisServer
 WORKER_COUNTS = (1, 2, 4)
 CLUSTER_COUNT = 20
 START_SECONDS, DRAIN_SECONDS = 60, 300
+# What it is called, whether it has a server for its rows, and whether it has a broker.
+WAYS = [
+    ("SQLite, looking", False, False),
+    ("PostgreSQL, looking", True, False),
+    ("PostgreSQL, woken by Celery", True, True),
+]
 
 
 @dataclass
@@ -44,24 +52,24 @@ class Result:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measures the queue of jobs.")
     parser.add_argument("--quick", action="store_true", help="Few jobs, 100,000 ended ones instead of a million.")
+    parser.add_argument("--only", choices=["rates", "claims"], help="One half: each takes some minutes.")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    jobs, waits, ended = (200, 20, 100_000) if wanted.quick else (2_000, 100, 1_000_000)
+    jobs, waits, ended = (200, 20, 100_000) if wanted.quick else (1_000, 100, 1_000_000)
     if wanted.inside:
-        print(json.dumps(asdict(measure_rows(wanted.inside, jobs, waits, ended))))
+        measure = measure_claims if wanted.only == "claims" else measure_rates
+        print(json.dumps(asdict(measure(wanted.inside, jobs, waits, ended))))
         return
-    with RedisServer() as redis:
-        results = [measure_bare_celery(redis.url, jobs, waits)]
-    for name, has_server, has_broker in (
-        ("SQLite, looking", False, False),
-        ("PostgreSQL, looking", True, False),
-        ("PostgreSQL, woken by Celery", True, True),
-    ):
-        results.append(in_another_process(name, has_server, has_broker, quick=wanted.quick))
-    print_results(results, ended)
+    if wanted.only != "claims":
+        with RedisServer() as redis:
+            bare = measure_bare_celery(redis.url, jobs, waits)
+        print_rates(bare, (in_another_process(*way, "rates", quick=wanted.quick) for way in WAYS))
+    if wanted.only != "rates":
+        # Who is woken claims as who looks.
+        print_claims((in_another_process(*way, "claims", quick=wanted.quick) for way in WAYS[:2]), ended)
 
 
-def in_another_process(name: str, has_server: bool, has_broker: bool, *, quick: bool) -> Result:
+def in_another_process(name: str, has_server: bool, has_broker: bool, part: str, *, quick: bool) -> Result:
     """Settings are read once per process."""
     with (
         tempfile.TemporaryDirectory(prefix="backupsite-queue-") as folder,
@@ -78,7 +86,8 @@ def in_another_process(name: str, has_server: bool, has_broker: bool, *, quick: 
             "DATABASE_URL": server.url if server else "",
             "BROKER_URL": broker.url if broker else "",
         }
-        command = [sys.executable, "-m", "benchmarks.queue", "--inside", name, *(["--quick"] if quick else [])]
+        command = [sys.executable, "-m", "benchmarks.queue", "--inside", name, "--only", part]
+        command += ["--quick"] if quick else []
         answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(answer.stdout.splitlines()[-1])
     for part in ("per_second", "claim_ms"):
@@ -89,18 +98,13 @@ def in_another_process(name: str, has_server: bool, has_broker: bool, *, quick: 
 # Rows
 
 
-def measure_rows(name: str, job_count: int, wait_count: int, ended_count: int) -> Result:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
+def measure_rates(name: str, job_count: int, wait_count: int, _: int) -> Result:
     from django.utils import timezone
 
+    copies, result = set_up(), Result(name)
     from jobs.dispatch import dispatcher
     from jobs.models import Job, Worker
 
-    call_command("migrate", verbosity=0)
-    copies, result = make_copies(), Result(name)
     is_woken = bool(os.environ["BROKER_URL"])
     for count in WORKER_COUNTS:
         with programs(count, [sys.executable, "-m", "benchmarks.queue_worker"]):
@@ -114,9 +118,25 @@ def measure_rows(name: str, job_count: int, wait_count: int, ended_count: int) -
             wait_until(lambda: not Job.objects.active().exists(), DRAIN_SECONDS)
             result.per_second[count] = job_count / (time.perf_counter() - began)
         wait_until(lambda: not Worker.objects.exists(), START_SECONDS)
+    return result
+
+
+def measure_claims(name: str, _: int, __: int, ended_count: int) -> Result:
+    copies, result = set_up(), Result(name)
     for ended in (1_000, ended_count):
         result.claim_ms[ended] = claim_milliseconds(copies, ended)
     return result
+
+
+def set_up() -> list[Any]:
+    """An empty database with the copies that jobs are about."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    return make_copies()
 
 
 def _are_living(count: int) -> bool:
@@ -180,7 +200,9 @@ def claim_milliseconds(copies: list[Any], ended_count: int) -> float:
 
     from jobs.models import Job
     from jobs.moves import claim_job
+    from tests.builders import make_job
 
+    make_job(copies[0], type="restore", state="successful")
     missing = ended_count - Job.objects.filter(finished_at__isnull=False).count()
     columns = [column.column for column in Job._meta.concrete_fields if column.column not in {"id", "code"}]
     names = ", ".join(f'"{name}"' for name in columns)
@@ -259,19 +281,22 @@ def wait_until(is_true: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.01)
 
 
-def print_results(results: list[Result], ended_count: int) -> None:
-    bare = results[0]
+def print_rates(bare: Result, results: Iterable[Result]) -> None:
+    """Row by row, as they are measured."""
     counts = "".join(f"{f'{count} workers':>12}" for count in WORKER_COUNTS)
     print(f"{'jobs that do nothing, per second':34}{counts}{'beside bare Celery':>22}{'wait ms':>10}{'95 %':>8}")
-    for result in results:
+    for result in chain([bare], results):
         rates = "".join(f"{result.per_second[count]:12,.0f}" for count in WORKER_COUNTS)
         ratios = " ".join(f"{result.per_second[count] / bare.per_second[count]:.2f}" for count in WORKER_COUNTS)
         late = quantiles(result.waits_ms, n=20)[-1]
-        print(f"{result.name:34}{rates}{ratios:>22}{median(result.waits_ms):10,.0f}{late:8,.0f}")
-    print(f"\n{'one claim, ms':34}{'1,000 ended':>16}{f'{ended_count:,} ended':>18}{'ratio':>8}")
-    for result in results[1:]:
+        print(f"{result.name:34}{rates}{ratios:>22}{median(result.waits_ms):10,.0f}{late:8,.0f}", flush=True)
+
+
+def print_claims(results: Iterable[Result], ended_count: int) -> None:
+    print(f"{'one claim, ms':34}{'1,000 ended':>16}{f'{ended_count:,} ended':>18}{'ratio':>8}")
+    for result in results:
         few, many = result.claim_ms[1_000], result.claim_ms[ended_count]
-        print(f"{result.name:34}{few:16.2f}{many:18.2f}{many / few:8.2f}")
+        print(f"{result.name:34}{few:16.2f}{many:18.2f}{many / few:8.2f}", flush=True)
 
 
 if __name__ == "__main__":
