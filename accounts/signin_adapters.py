@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from ipaddress import IPv6Address, ip_network
-from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -14,6 +12,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
 from django.contrib import messages
+from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from qrcode.image.svg import SvgPathImage
@@ -21,10 +20,9 @@ from qrcode.main import QRCode
 
 from .addresses import client_address
 from .encryption import Secret
+from .mail import send_in_background
 from .models import User
 from .signin_log import record_wrong_password
-
-logger = logging.getLogger(__name__)
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 - what stands in a column that must hold an address where none can be told
 
@@ -53,11 +51,9 @@ class SignInAdapter(DefaultAccountAdapter):
         return self.request.path
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that is away is the operator's trouble, not that of whoever changed a password."""
-        try:
-            super().send_mail(template_prefix, email, context)
-        except (OSError, SMTPException) as trouble:
-            logger.error("The mail %s was not sent: %s", template_prefix, trouble)
+        site = get_current_site(self.request)
+        named = {"request": self.request, "email": email, "current_site": site} | context
+        send_in_background(self.render_mail(template_prefix, email, named))
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         record_wrong_password(str(credentials.get("email", "")))

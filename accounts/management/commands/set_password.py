@@ -3,14 +3,15 @@ from getpass import getpass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.commands import RecordedCommand
 from accounts.errors import sentences_of
 from accounts.models import User
 from accounts.signin_services import remove_second_factors, set_password
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     help = (
         "Gives somebody who cannot sign in another password, and ends their sessions. Asks for the password, or takes "
         "PERSON_PASSWORD."
