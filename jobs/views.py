@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -38,10 +38,17 @@ def _find_job(request: HtmxHttpRequest, code: str) -> Job:
     return find(Job.objects.for_row(), request, code=code)
 
 
-def _chosen_jobs(request: HtmxHttpRequest) -> tuple[JobFilterForm, JobQuerySet]:
-    form = JobFilterForm(request.GET or None, user=request.user)
-    jobs = Job.objects.visible_to(request.user).first_jobs()
-    if form.is_valid():
+def _filters(request: HtmxHttpRequest) -> QueryDict:
+    """What of the address chooses jobs, rather than a page of them."""
+    filters = request.GET.copy()
+    for name in ("page", "seen"):
+        filters.pop(name, None)
+    return filters
+
+
+def _chosen_jobs(request: HtmxHttpRequest, form: JobFilterForm | None) -> JobQuerySet:
+    jobs: JobQuerySet = Job.objects.visible_to(request.user).first_jobs()
+    if form is not None and form.is_valid():
         chosen = form.cleaned_data
         # An original stays in the list when one of its copies is what was looked for.
         for field in ("type", "state"):
@@ -51,24 +58,22 @@ def _chosen_jobs(request: HtmxHttpRequest) -> tuple[JobFilterForm, JobQuerySet]:
             jobs = jobs.filter(cluster=chosen["cluster"])
         if chosen["schedule"]:
             jobs = jobs.filter(schedule=chosen["schedule"])
-    return form, jobs
+    return jobs
 
 
 def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
-    form, jobs = _chosen_jobs(request)
-    page = Paginator(jobs.for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
+    form = JobFilterForm(_filters(request) or None, user=request.user)
+    page = Paginator(_chosen_jobs(request, form).for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
     everything = [job for parent in page for job in (parent, *parent.children.all())]
     shown = {job.pk: job.state for job in everything}
     return _poll_context(request, page.number, shown) | {"form": form, "page": page}
 
 
 def _poll_context(request: HtmxHttpRequest, page_number: int, shown: dict[int, str]) -> dict[str, Any]:
-    query = request.GET.copy()
-    for name in ("page", "seen"):
-        query.pop(name, None)
+    filters = _filters(request)
     return {
-        "is_filtered": bool(query),
-        "query": query.urlencode(),
+        "is_filtered": bool(filters),
+        "query": filters.urlencode(),
         "page_number": page_number,
         "poll_seconds": poll_seconds(shown.values()),
         "seen": note_seen(shown),
@@ -77,7 +82,9 @@ def _poll_context(request: HtmxHttpRequest, page_number: int, shown: dict[int, s
 
 def _news_context(request: HtmxHttpRequest) -> dict[str, Any] | None:
     """The rows that moved on the page that was seen, or None when it shows other jobs by now."""
-    _, jobs = _chosen_jobs(request)
+    filters = _filters(request)
+    # The form costs a third of the whole answer, and most tabs choose nothing.
+    jobs = _chosen_jobs(request, JobFilterForm(filters, user=request.user) if filters else None)
     asked = request.GET.get("page", "1")
     number = int(asked) if asked.isdecimal() and asked != "0" else 1
     shown = dict(jobs.values_list("pk", "state")[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
