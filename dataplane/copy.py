@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dataplane import layout
-from dataplane.commit import commit, find_manifest, read_manifest, refuse_if_stale, stored_chunks
-from dataplane.errors import BackupDamaged, ObjectMissing
+from dataplane.commit import commit, find_manifest, held_chunks, read_manifest, refuse_if_stale
+from dataplane.errors import BackupDamaged, ObjectMissing, StoreError
 from dataplane.manifest import ChunkRef, LineageStep
 from dataplane.pool import each, threads_for
 from dataplane.progress import Progress, stop_if_asked
 from dataplane.stores.base import ObjectStore
+from dataplane.verify import read_back
 
 HANDFUL_BYTES = 1024 * 1024
 HANDFULS_PER_THREAD = 8
@@ -30,7 +31,7 @@ class CopyReport:
     size_bytes: int
     """Of the backup's chunks in the target."""
     sent_bytes: int
-    """Of chunks that were read from the source and written to the target by this call."""
+    """Of chunks that this call, or the provider for it, has brought from the source to the target."""
     skipped_bytes: int
     """Of chunks the target already held."""
     object_count: int
@@ -48,16 +49,17 @@ def copy_backup(
 ) -> CopyReport:
     """Copy every chunk the target lacks, then the manifest, always last: no manifest, no copy.
 
-    Each chunk is compared with its digest on the way: BackupDamaged names those the source cannot give. Safe to run
-    again after any failure; only what the target is not proven to hold is sent. `may_commit()` is called right before
-    the manifest is written and raises if the caller has lost its lease.
+    Each chunk is compared with its digest on the way, or right before a provider is asked to copy it itself:
+    BackupDamaged names those the source cannot give. Safe to run again after any failure; only what the target is not
+    proven to hold is sent. `may_commit()` is called right before the manifest is written and raises if the caller has
+    lost its lease.
     """
     manifest = read_manifest(source, plan.cluster_id, plan.backup_id)
     existing = find_manifest(target, plan.cluster_id, plan.backup_id)
     is_committed = existing is not None and existing.has_same_content(manifest)
     if not is_committed:
         refuse_if_stale(target, plan.fence, existing)
-    present = stored_chunks(target, plan.cluster_id)
+    present = held_chunks(target, manifest)
     lacking = [
         chunk
         for chunk in manifest.chunks
@@ -67,10 +69,11 @@ def copy_backup(
     done_bytes = skipped_bytes = total_bytes - sum(chunk.size_bytes for chunk in lacking)
     on_progress(Progress(done_bytes, total_bytes))
     damaged: list[str] = []
+    sender = _Sender(source, target, plan.cluster_id, target.copier(source))
 
     def send(chunks: list[ChunkRef]) -> list[tuple[str, int | None]]:
         keys = [layout.chunk_key(plan.cluster_id, chunk.sha256) for chunk in chunks]
-        return [(key, _send(key, chunk, source, target)) for key, chunk in zip(keys, chunks, strict=True)]
+        return [(key, sender.send(key, chunk)) for key, chunk in zip(keys, chunks, strict=True)]
 
     threads = threads_for(source, target)
     for results in each(_handfuls(lacking, threads), send, threads=threads, should_stop=should_stop):
@@ -121,12 +124,30 @@ class _Differs(Exception):
     """The source's bytes are not those the chunk's name promises."""
 
 
-def _send(key: str, chunk: ChunkRef, source: ObjectStore, target: ObjectStore) -> int | None:
-    """Bytes written, or None when the source does not hold the chunk as its name promises."""
-    try:
-        return target.write(key, _proven(chunk, source.read(key))).size_bytes
-    except (ObjectMissing, _Differs):
-        return None
+@dataclass(slots=True)
+class _Sender:
+    source: ObjectStore
+    target: ObjectStore
+    cluster_id: str
+    copier: Callable[[str], None] | None
+    """The provider's own way. None from its first refusal on: our way tells why, or does not mind."""
+
+    def send(self, key: str, chunk: ChunkRef) -> int | None:
+        """Bytes that came to the target, or None when the source does not hold the chunk as its name promises."""
+        if copy := self.copier:
+            # Proven first: once a chunk is seen, another backup may rely on it.
+            if not read_back(self.source, self.cluster_id, chunk)[1]:
+                return None
+            try:
+                copy(key)
+            except StoreError:
+                self.copier = None
+            else:
+                return chunk.size_bytes
+        try:
+            return self.target.write(key, _proven(chunk, self.source.read(key))).size_bytes
+        except (ObjectMissing, _Differs):
+            return None
 
 
 def _proven(chunk: ChunkRef, pieces: Iterable[bytes]) -> Iterator[bytes]:

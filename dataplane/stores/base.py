@@ -1,6 +1,6 @@
 """What every object store promises."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,6 +33,9 @@ class ObjectStore(Protocol):
         Raises, never ends early, when the listing fails: who deletes what is not listed relies on it.
         """
 
+    def find(self, key: str) -> ObjectInfo | None:
+        """What a listing tells of this key; None only when the store proved the object absent."""
+
     def read(self, key: str) -> Iterator[bytes]:
         """The object's bytes in pieces of at most a few MiB; ObjectMissing only when the store proved it absent."""
 
@@ -41,6 +44,13 @@ class ObjectStore(Protocol):
 
     def write(self, key: str, data: bytes | Iterable[bytes]) -> ObjectInfo:
         """Replace the object as one step: nobody ever sees a part of it. Durable only after `sync()`."""
+
+    def copier(self, source: "ObjectStore") -> Callable[[str], None] | None:
+        """What copies the object of a key from `source` to here without its bytes passing through us.
+
+        None where there is no such way between the two, or none known here. It writes over what was here, as one step,
+        and proves nothing: what it copied is to be compared with its digest. StoreError when the provider refuses.
+        """
 
     def delete(self, key: str) -> None:
         """Remove the object; a key that is not there is fine."""

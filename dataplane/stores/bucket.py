@@ -4,9 +4,10 @@ S3 is tested against a real server; Google Cloud Storage and Azure are not teste
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import (
@@ -20,7 +21,7 @@ from obstore.store import from_url
 from dataplane.errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreMisconfigured, StoreUnreachable
 from dataplane.gateway import gateway_url
 from dataplane.reach import Reach
-from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
+from dataplane.stores.base import ObjectInfo, ObjectStore, checked_key, checked_prefix
 from dataplane.stores.bucket_options import check_bucket, named_server
 
 WHOLE_OBJECT_BYTES = 64 * 1024 * 1024
@@ -42,6 +43,12 @@ class BucketStore:
         self.name = name or url
         if reach is not None:
             check_bucket(url, options, reach=reach, name=self.name)
+        address = urlsplit(url)
+        self._scheme, self._bucket, self._prefix = address.scheme, address.netloc, address.path.strip("/")
+        self._options, self._reach = dict(options), reach
+        self._store = self._opened(url, options)
+
+    def _opened(self, url: str, options: Mapping[str, str]) -> Any:
         client: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
         config: dict[str, str] = {}
         for option, value in options.items():
@@ -52,11 +59,11 @@ class BucketStore:
         server = named_server(options)
         if server.startswith("http://"):
             client.setdefault("allow_http", True)
-        if reach is not None and server:
-            client["proxy_url"] = gateway_url(reach)
+        if self._reach is not None and server:
+            client["proxy_url"] = gateway_url(self._reach)
         retries: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
         try:
-            self._store: Any = from_url(url, config=config or None, client_options=client, retry_config=retries)  # type: ignore[call-overload]
+            return from_url(url, config=config or None, client_options=client, retry_config=retries)  # type: ignore[call-overload]
         except UnknownConfigurationKeyError as error:
             raise StoreMisconfigured(
                 f"{self.name} was given an option its provider does not know. Given were: {', '.join(sorted(options))}."
@@ -77,6 +84,16 @@ class BucketStore:
         except (BaseError, OSError) as error:
             raise self._translated(error, prefix, "list") from error
         return iter(sorted((info for info in found if info.key.startswith(prefix)), key=lambda info: info.key))
+
+    def find(self, key: str) -> ObjectInfo | None:
+        checked_key(key)
+        try:
+            meta = obstore.head(self._store, key)
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise self._translated(error, key, "find") from error
+        return ObjectInfo(key, int(meta["size"]), meta["last_modified"])
 
     def read(self, key: str) -> Iterator[bytes]:
         checked_key(key)
@@ -102,6 +119,34 @@ class BucketStore:
         except (BaseError, OSError) as error:
             raise self._translated(error, key, "write") from error
         return ObjectInfo(key, len(whole))
+
+    def copier(self, source: ObjectStore) -> Callable[[str], None] | None:
+        """For S3, where both are the same bucket, or two buckets at one `endpoint`, with the same credentials."""
+        if not isinstance(source, BucketStore) or {self._scheme, source._scheme} != {"s3"}:
+            return None
+        if (self._options, self._reach) != (source._options, source._reach):
+            return None
+        options = self._options
+        if self._bucket != source._bucket:
+            if "endpoint" not in options or any("virtual_hosted" in option for option in options):
+                return None
+            # obstore copies inside one bucket only: it names its own bucket as the source, and asks at the bucket's
+            # address. Told that the endpoint is such an address, it asks there, whatever bucket it names.
+            endpoint = f"{options['endpoint'].rstrip('/')}/{self._bucket}"
+            options = {**options, "endpoint": endpoint, "virtual_hosted_style_request": "true"}
+        both = self._opened(f"s3://{source._bucket}", options)
+
+        def copy(key: str) -> None:
+            checked_key(key)
+            try:
+                obstore.copy(both, source._below(key), self._below(key))
+            except (BaseError, OSError) as error:
+                raise self._translated(error, key, "copy") from error
+
+        return copy
+
+    def _below(self, key: str) -> str:
+        return f"{self._prefix}/{key}" if self._prefix else key
 
     def delete(self, key: str) -> None:
         checked_key(key)

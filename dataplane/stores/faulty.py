@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from dataplane.errors import StoreUnreachable
 from dataplane.stores.base import ObjectInfo, ObjectStore
 
-Verb = Literal["list", "read", "write", "delete", "sync"]
+Verb = Literal["list", "find", "read", "write", "copy", "delete", "sync"]
 
 Result = TypeVar("Result")
 
@@ -59,6 +59,9 @@ class FaultyStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         return self._call("list", prefix, lambda: self.inner.list(prefix))
 
+    def find(self, key: str) -> ObjectInfo | None:
+        return self._call("find", key, lambda: self.inner.find(key))
+
     def read(self, key: str) -> Iterator[bytes]:
         yield self.read_bytes(key)
 
@@ -68,6 +71,10 @@ class FaultyStore:
     def write(self, key: str, data: bytes | Iterable[bytes]) -> ObjectInfo:
         whole = data if isinstance(data, bytes) else b"".join(data)
         return self._call("write", key, lambda: self.inner.write(key, self._writes(key, whole)))
+
+    def copier(self, source: ObjectStore) -> Callable[[str], None] | None:
+        copy = self.inner.copier(source.inner if isinstance(source, FaultyStore) else source)
+        return copy and (lambda key: self._call("copy", key, lambda: copy(key)))
 
     def delete(self, key: str) -> None:
         self._call("delete", key, lambda: self.inner.delete(key))

@@ -2,10 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from time import time
 
@@ -18,7 +19,7 @@ from dataplane.errors import (
     StoreReadOnly,
     StoreUnreachable,
 )
-from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
+from dataplane.stores.base import ObjectInfo, ObjectStore, checked_key, checked_prefix
 from dataplane.stores.disk import DiskFlush, sync_folder
 
 MAX_NAME_LENGTH = 255
@@ -35,10 +36,10 @@ class LocalStore:
     """Objects are plain files under `root`.
 
     `root` must exist: a root that is gone may be an unmounted disk, and an unmounted disk is not an empty store.
-    On a local disk `write()` flushes nothing and `sync()` flushes the whole file system at once: several times faster
-    than one flush per file, and it covers what an attempt that was killed left behind, which the next attempt skips
-    because it is there. Writes by others to the same disk are waited for too. When a flush fails nobody can tell whose
-    bytes were lost, and reading them back may be answered from memory: everything written since the last sync is
+    On a local disk `write()` waits for no flush and `sync()` flushes the whole file system at once: several times
+    faster than one flush per file, and it covers what an attempt that was killed left behind, which the next attempt
+    skips because it is there. Writes by others to the same disk are waited for too. When a flush fails nobody can tell
+    whose bytes were lost, and reading them back may be answered from memory: everything written since the last sync is
     removed, so that the next attempt writes it again. On other file systems (network, FUSE) each file is flushed when
     it is written and `sync()` flushes the folders that name it.
     """
@@ -71,6 +72,17 @@ class LocalStore:
             raise self._translated(error, prefix, "list") from error
         self._require_root()  # still there: what was found is not half of a disk that went away meanwhile
         return iter(found)
+
+    def find(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._require_root()
+            return None
+        except OSError as error:
+            raise self._translated(error, key, "find") from error
+        return _info(key, status) if S_ISREG(status.st_mode) else None
 
     def read(self, key: str) -> Iterator[bytes]:
         path = self._path(key)
@@ -121,6 +133,10 @@ class LocalStore:
         except OSError as error:
             raise self._translated(error, key, "write") from error
         return ObjectInfo(key, size_bytes)
+
+    def copier(self, source: ObjectStore) -> Callable[[str], None] | None:
+        """A file system that shares blocks between files would keep one copy, not two."""
+        return None
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -268,5 +284,8 @@ def _files_below(folder: str, inside: str, prefix: str, abandoned: set[str]) -> 
                 if key.startswith(prefix) or prefix.startswith(key):
                     yield from _files_below(entry.path, f"{key}/", prefix, abandoned)
             elif key.startswith(prefix):
-                status = entry.stat()
-                yield ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+                yield _info(key, entry.stat())
+
+
+def _info(key: str, status: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))

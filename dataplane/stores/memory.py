@@ -1,13 +1,13 @@
 """A store in memory, for tests and for trying things out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
 from dataplane.errors import ObjectMissing
-from dataplane.stores.base import ObjectInfo, checked_key, checked_prefix
+from dataplane.stores.base import ObjectInfo, ObjectStore, checked_key, checked_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ class MemoryStore:
             found = [stored.info for key, stored in self._objects.items() if key.startswith(prefix)]
         return iter(sorted(found, key=lambda info: info.key))
 
+    def find(self, key: str) -> ObjectInfo | None:
+        stored = self._objects.get(checked_key(key))
+        return stored.info if stored else None
+
     def read(self, key: str) -> Iterator[bytes]:
         yield self.read_bytes(key)
 
@@ -45,6 +49,9 @@ class MemoryStore:
         with self._lock:
             self._objects[key] = _Stored(whole, info)
         return info
+
+    def copier(self, source: ObjectStore) -> Callable[[str], None] | None:
+        return None
 
     def delete(self, key: str) -> None:
         with self._lock:

