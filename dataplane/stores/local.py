@@ -20,13 +20,15 @@ from dataplane.errors import (
     StoreUnreachable,
 )
 from dataplane.stores.base import ObjectInfo, ObjectStore, checked_key, checked_prefix
-from dataplane.stores.disk import DiskFlush, sync_folder
+from dataplane.stores.disk import DiskFlush, begin_writing, sync_folder
 
 MAX_NAME_LENGTH = 255
 ABANDONED_SECONDS = 24 * 3600.0
 """No write takes this long: an unfinished file this old belongs to a process that was killed."""
 PIECE_BYTES = 256 * 1024
 """Small enough to stay in a core's cache from the read over the digest to the write."""
+LARGE_BYTES = 1024 * 1024
+"""From here on the disk is told to begin with a file at once; smaller ones are better written together."""
 UNFINISHED = ".unfinished-"
 """Begins the name of an object until it is complete; never listed. Beside its later place, because a file system lets
 only one rename at a time cross folders."""
@@ -123,6 +125,8 @@ class LocalStore:
                         size_bytes += len(piece)
                     if not flushes_whole:
                         os.fsync(descriptor)
+                    elif size_bytes >= LARGE_BYTES:
+                        self.begin_flush(descriptor)
                 finally:
                     os.close(descriptor)
                 self._rename(unfinished, path)
@@ -174,6 +178,10 @@ class LocalStore:
             with self._lock:
                 self._unsynced |= folders
             raise self._translated(error, "", "flush") from error
+
+    def begin_flush(self, descriptor: int) -> None:
+        """Let the disk begin with a file that was written to, so that `sync()` finds less left."""
+        begin_writing(descriptor)
 
     def _prepare_flush(self) -> bool:
         """Whether the next `sync()` flushes the whole file system, so that a write need not flush its file."""

@@ -19,9 +19,9 @@ from dataplane.errors import (
     StoreUnreachable,
 )
 from dataplane.stores.check import check_store
-from dataplane.stores.disk import DiskFlush
+from dataplane.stores.disk import DiskFlush, begin_writing
 from dataplane.stores.faulty import FaultyStore
-from dataplane.stores.local import LocalStore
+from dataplane.stores.local import LARGE_BYTES, LocalStore
 from dataplane.stores.memory import MemoryStore
 from tests.unit.dataplane.builders import CLUSTER, store_backup
 
@@ -138,6 +138,25 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> list[OSError | None]:
     monkeypatch.setattr(DiskFlush, "is_reliable", lambda disk: True)
     monkeypatch.setattr(DiskFlush, "flush", flush)
     return answers
+
+
+def test_the_disk_begins_with_a_large_object_before_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    store = LocalStore(tmp_path)
+    monkeypatch.setattr(DiskFlush, "is_reliable", lambda disk: True)
+    monkeypatch.setattr(store, "begin_flush", lambda descriptor: begun.append(os.fstat(descriptor).st_size))
+    for size_bytes in (LARGE_BYTES - 1, LARGE_BYTES):
+        store.write("key", b"x" * size_bytes)
+    assert begun == [LARGE_BYTES]
+
+
+def test_to_let_the_disk_begin_is_done_by_the_system_itself(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        file.write(b"x" * LARGE_BYTES)
+        file.flush()
+        assert begin_writing(file.fileno())
 
 
 def test_a_sync_flushes_what_an_earlier_attempt_left_behind_although_this_store_wrote_nothing(
