@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -13,9 +15,10 @@ from dataplane.commit import commit, find_manifest, refuse_if_stale, stored_chun
 from dataplane.errors import CollectionMissing, NothingToBackUp, RowsLost
 from dataplane.exclusions import MARKER, STAGING, always_excluded, without_excluded
 from dataplane.loading import is_for_reading, readable
-from dataplane.manifest import ChunkRef, CollectionEntry, DatabaseEntry, Exclusion, Key, Manifest
+from dataplane.manifest import ChunkRef, CollectionEntry, DatabaseEntry, Exclusion, Key, Manifest, Schema
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef
 from dataplane.pages import PageReader, tables
+from dataplane.pipeline import one_behind
 from dataplane.progress import Progress as Progress
 from dataplane.progress import stop_if_asked
 from dataplane.stores.base import ObjectStore
@@ -130,6 +133,15 @@ class _Meter:
         self.on_progress(Progress(self.done_bytes, self.done_bytes))
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The rows of one chunk to be."""
+
+    partition: str
+    table: Any
+    raw_bytes: int
+
+
 @dataclass(slots=True)
 class _Upload:
     """Stores chunks under their digest, each once."""
@@ -140,6 +152,20 @@ class _Upload:
     sent_bytes: int = 0
     skipped_bytes: int = 0
     _counted: set[str] = field(default_factory=set)
+
+    def store_piece(self, piece: _Piece, *, schema: Schema) -> tuple[ChunkRef, int]:
+        """The chunk that `piece` has become, and how many raw bytes are so done."""
+        data = chunks.to_parquet(piece.table, schema)
+        keys = piece.table.column(schema.primary.name)
+        chunk = ChunkRef(
+            sha256=self.put(data),
+            size_bytes=len(data),
+            row_count=piece.table.num_rows,
+            partition=piece.partition,
+            first_key=keys[0].as_py(),
+            last_key=keys[-1].as_py(),
+        )
+        return chunk, piece.raw_bytes
 
     def put(self, data: bytes) -> str:
         """The digest of `data`, which is in the store on return."""
@@ -202,24 +228,23 @@ def _back_up_collection(
         before = cluster.count(ref)
         scan = _Scan(ref, meter, at_most=2 * before + RUNAWAY_ROWS)
         reader = PageReader(cluster, ref, schema)
-        # With a partition key the server alone decides where a row goes, so partitions are not a unit to keep.
-        for partition in ("",) if schema.has_partition_key else described.partitions:
-            pages = scan.counted(tables(reader, partition, before_each=scan.stop_if_asked))
-            for table, raw_bytes in chunks.split(pages, schema, chunks.Cutter()):
-                data = chunks.to_parquet(table, schema)
-                keys = table.column(schema.primary.name)
-                stored.append(
-                    ChunkRef(
-                        sha256=upload.put(data),
-                        size_bytes=len(data),
-                        row_count=table.num_rows,
-                        partition=partition,
-                        first_key=keys[0].as_py(),
-                        last_key=keys[-1].as_py(),
-                    )
-                )
+        after = before
+
+        def pieces() -> Iterator[_Piece]:
+            nonlocal after
+            # With a partition key the server alone decides where a row goes, so partitions are not a unit to keep.
+            for partition in ("",) if schema.has_partition_key else described.partitions:
+                pages = scan.counted(tables(reader, partition, before_each=scan.stop_if_asked))
+                for table, raw_bytes in chunks.split(pages, schema, chunks.Cutter()):
+                    yield _Piece(partition, table, raw_bytes)
+            after = cluster.count(
+                ref
+            )  # here, for a server thinks a tenth of a second, and the last chunk needs storing
+
+        with closing(one_behind(pieces(), partial(upload.store_piece, schema=schema))) as storing:
+            for chunk, raw_bytes in storing:
+                stored.append(chunk)
                 meter.add(raw_bytes)
-        after = cluster.count(ref)
     read = sum(chunk.row_count for chunk in stored)
     if note := count_note(ref, before=before, read=read, after=after):
         notes.append(note)

@@ -17,10 +17,11 @@ from dataplane.fields import is_vector
 from dataplane.loading import readable
 from dataplane.manifest import CollectionEntry, Manifest
 from dataplane.milvus import DEFAULT_PARTITION, Cluster, ClusterEndpoint, CollectionRef, Description
+from dataplane.pipeline import one_ahead
 from dataplane.progress import Progress, stop_if_asked
 from dataplane.shards import lowered_shards
 from dataplane.stores.base import ObjectStore
-from dataplane.writer import BatchWriter, one_ahead
+from dataplane.writer import BatchWriter
 
 MAX_NAME_LENGTH = 255
 

@@ -1,10 +1,7 @@
 """Writing Arrow tables to a collection, the next batch packed while the last one is on its way."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,7 +11,6 @@ from dataplane.manifest import Schema
 from dataplane.milvus import Cluster, CollectionRef
 from dataplane.milvus_wire import PackedVectors
 
-T = TypeVar("T")
 BATCH_BYTES = 8 * 1024 * 1024
 MAX_BATCH_ROWS = 5000
 PROBE_ROWS = 16
@@ -67,16 +63,3 @@ class BatchWriter:
             return bool(fast.SerializeToString(deterministic=True) == plain.SerializeToString(deterministic=True))
         except (ClusterError, AttributeError, ImportError, TypeError):  # another pymilvus, another way to ask
             return False
-
-
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """`items`, each made in a thread of its own while the one before is used. Errors arrive in their turn."""
-
-    def take() -> list[T]:
-        return list(islice(items, 1))
-
-    with ThreadPoolExecutor(1) as ahead:
-        pending = ahead.submit(take)
-        while found := pending.result():
-            pending = ahead.submit(take)
-            yield found[0]

@@ -174,12 +174,17 @@ def test_every_type_this_server_has_comes_back(client: Any, endpoint: ClusterEnd
 
 def test_rows_written_during_the_backup_are_noted(client: Any, endpoint: ClusterEndpoint) -> None:
     make_numbers(client, rows=20)
+    asked = 0
 
-    def write_one(progress: Progress) -> None:
-        if not client.get("numbers", ids=[99]):
-            client.insert("numbers", [{"id": 99, "vector": [0.0, 1.0]}])
+    def write_one() -> bool:
+        """Once all rows were read, before those that were read already."""
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            client.insert("numbers", [{"id": -99, "vector": [0.0, 1.0]}])
+        return False
 
-    entry = back_up(endpoint, MemoryStore(), on_progress=write_one).manifest.collections[0]
+    entry = back_up(endpoint, MemoryStore(), should_stop=write_one).manifest.collections[0]
     assert entry.row_count == 20
     assert entry.notes == ("numbers: rows changed during the backup (20 before, 21 after, 20 stored)",)
 
