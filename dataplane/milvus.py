@@ -21,7 +21,15 @@ from dataplane.manifest import IndexEntry, Key, Schema
 from dataplane.milvus_connection import Connection
 from dataplane.milvus_schema import forget_schemas, pymilvus_schema
 from dataplane.milvus_translation import index_entry, literal, plain_value
-from dataplane.milvus_wire import PackedVectors, flush, insert_request, send_insert, server_time, wire_columns
+from dataplane.milvus_wire import (
+    PackedVectors,
+    build_index,
+    flush,
+    insert_request,
+    send_insert,
+    server_time,
+    wire_columns,
+)
 
 DEFAULT_PARTITION = "_default"
 FLUSHES_AT_ONCE = 8
@@ -324,17 +332,9 @@ class Cluster(Connection):
             self._client(ref.database).create_partition(ref.name, partition, timeout=DATA_TIMEOUT_SECONDS)
 
     def create_index(self, ref: CollectionRef, index: IndexEntry) -> None:
-        client = self._client(ref.database)
+        """Built on return, for all rows that are flushed."""
         with self._translated(f"build the index {index.name} of {ref}", ref):
-            params = client.prepare_index_params()
-            params.add_index(
-                index.field,
-                index_type=index.type,
-                index_name=index.name,
-                params=dict(index.params),
-                **({"metric_type": index.metric} if index.metric else {}),
-            )
-            client.create_index(ref.name, params, timeout=DATA_TIMEOUT_SECONDS)
+            build_index(self._client(ref.database), ref.name, index, timeout=DATA_TIMEOUT_SECONDS)
 
     def drop_index(self, ref: CollectionRef, name: str) -> None:
         with self._translated(f"drop the index {name} of {ref}", ref):

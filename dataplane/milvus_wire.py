@@ -4,11 +4,16 @@ pymilvus makes a Python object of every number. What is used here may change wit
 compare the first rows with what its own interface says, and fall back to that.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dataplane.manifest import IndexEntry
+
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.02, 0.5
+WAIT_SHARE = 0.1
+"""Of the time it has taken so far: what is ready is seen soon, and what takes long is not asked for often."""
 
 PackedVectors = Mapping[str, tuple[int, bytes]]
 """By field: the dimension, and the little-endian float32 numbers of all vectors that are there, one after another."""
@@ -60,7 +65,7 @@ def _flush(client: Any, collection: str, *, timeout: float) -> None:
     from pymilvus.exceptions import MilvusException
 
     handler, context = client._get_connection(), client._generate_call_context()
-    request, ask, deadline = Prepare.flush_param([collection]), handler._stub.Flush, time.monotonic() + timeout
+    request, ask = Prepare.flush_param([collection]), handler._stub.Flush
 
     def begin(_: Any, *, timeout: float) -> Any:
         answer = ask(request, timeout=timeout, metadata=context.to_grpc_metadata())
@@ -69,12 +74,60 @@ def _flush(client: Any, collection: str, *, timeout: float) -> None:
 
     begun = retry_on_rpc_failure()(begin)(handler, timeout=timeout)
     segments, moment = begun.coll_segIDs[collection].data, begun.coll_flush_ts[collection]
-    wait_seconds = FIRST_WAIT_SECONDS
-    while not handler.get_flush_state(segments, collection, moment, timeout=timeout, context=context):
-        if time.monotonic() > deadline:
-            raise MilvusException(message=f"timed out waiting for the flush of {collection}")
-        time.sleep(wait_seconds)
-        wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def is_done() -> bool:
+        return bool(handler.get_flush_state(segments, collection, moment, timeout=timeout, context=context))
+
+    if not _comes_true(is_done, within_seconds=timeout):
+        raise MilvusException(message=f"timed out waiting for the flush of {collection}")
+
+
+def build_index(client: Any, collection: str, index: IndexEntry, *, timeout: float) -> None:
+    """As the client's own `create_index`, which waits half a second before it first asks whether the index is built.
+
+    `timeout` is that of one call: to build a large index may take hours.
+    """
+    params = client.prepare_index_params()
+    params.add_index(
+        index.field,
+        index_type=index.type,
+        index_name=index.name,
+        params=dict(index.params),
+        **({"metric_type": index.metric} if index.metric else {}),
+    )
+    client.create_index(collection, params, timeout=timeout, sync=False)
+    try:
+        _wait_for_index(client, collection, index, timeout=timeout)
+    except (AttributeError, ImportError, TypeError):  # another pymilvus, another way to ask
+        client.create_index(collection, params, timeout=timeout)
+
+
+def _wait_for_index(client: Any, collection: str, index: IndexEntry, *, timeout: float) -> None:
+    from pymilvus.client.types import IndexState
+    from pymilvus.exceptions import MilvusException
+
+    handler, context = client._get_connection(), client._generate_call_context()
+    moment = handler.alloc_timestamp(timeout=timeout, context=context)
+
+    def is_built() -> bool:
+        state, why = handler.get_index_state(
+            collection, index.name, timeout=timeout, timestamp=moment, context=context, field_name=index.field
+        )
+        if state == IndexState.Failed:
+            raise MilvusException(message=why)
+        return bool(state == IndexState.Finished)
+
+    _comes_true(is_built, within_seconds=math.inf)
+
+
+def _comes_true(is_so: Callable[[], bool], *, within_seconds: float) -> bool:
+    began = time.monotonic()
+    while not is_so():
+        waited_seconds = time.monotonic() - began
+        if waited_seconds > within_seconds:
+            return False
+        time.sleep(min(max(FIRST_WAIT_SECONDS, waited_seconds * WAIT_SHARE), LONGEST_WAIT_SECONDS))
+    return True
 
 
 def server_time(client: Any, timeout: float) -> int:
