@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from dataplane import layout
 from dataplane.copy import CopyPlan, copy_backup
 from dataplane.errors import StoreDenied, StoreError, StoreFull, StoreMisconfigured, StoreReadOnly, StoreUnreachable
 from dataplane.milvus_lite import free_port
+from dataplane.reach import Reach
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.check import check_store
 from dataplane.stores.faulty import FaultyStore
@@ -28,7 +30,9 @@ folders = itertools.count()
 def open_bucket(s3_url: str, url: str = "", secret: str = "something") -> ObjectStore:
     """The bucket at `url`, else an unused folder of the test bucket."""
     options = {"endpoint": s3_url, "access_key_id": "someone", "secret_access_key": secret, "region": "us-east-1"}
-    return open_store(url or f"s3://backups/folder-{next(folders)}", options=options, name="aws-us-east-1")
+    reach = Reach(networks=(ip_network("127.0.0.1/32"),))  # as for a store that somebody typed
+    url = url or f"s3://backups/folder-{next(folders)}"
+    return open_store(url, options=options, name="aws-us-east-1", reach=reach)
 
 
 class TestBucketStore(StoreContract):
