@@ -95,4 +95,5 @@ def checked_address(uri: str) -> str:
         raise EndpointInvalid(
             "The cluster's endpoint is not valid. Write it as https://host:port, and the token in its own field."
         )
-    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port else "")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")

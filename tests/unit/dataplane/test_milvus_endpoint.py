@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 import pytest
 
 from dataplane.errors import (
@@ -9,7 +11,9 @@ from dataplane.errors import (
     EndpointInvalid,
 )
 from dataplane.milvus import Cluster, ClusterEndpoint
+from dataplane.milvus_target import judged_target
 from dataplane.milvus_translation import explained, literal
+from dataplane.reach import Reach
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,26 @@ def test_what_servers_say_becomes_one_error_each_whatever_the_collection_is_call
     )  # fmt: skip
     assert type(error) is expected
     assert "root:secret" not in str(error)
+
+
+REACH = Reach(networks=(ip_network("127.0.0.1/32"),))
+
+
+def test_a_typed_endpoint_is_connected_to_by_its_address_and_asked_by_its_name() -> None:
+    assert judged_target(ClusterEndpoint("http://localhost:19530/path.db", reach=REACH)) == {
+        "uri": "http://127.0.0.1:19530",
+        "server_name": "",
+        "grpc_options": {"grpc.default_authority": "localhost:19530"},
+    }
+    secure = judged_target(ClusterEndpoint("https://localhost", reach=REACH))
+    assert (secure["uri"], secure["server_name"]) == ("https://127.0.0.1:443", "localhost")
+    assert judged_target(ClusterEndpoint("http://localhost:1")) == {"uri": "http://localhost:1"}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://127.0.0.2:1", "http://[::1]:1", "http://8.8.8.8.global-cluster.example.com", "http://[2606:4700::1]:1"],
+)
+def test_an_endpoint_that_leads_elsewhere_or_cannot_be_held_to_one_address_is_refused(uri: str) -> None:
+    with pytest.raises(EndpointInvalid):
+        judged_target(ClusterEndpoint(uri, reach=REACH))
