@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts \
 	tests/integration/jobs/test_lost_workers.py::test_a_worker_killed_in_the_middle_of_a_copy_is_followed_by_another
 
-.PHONY: run test check unit integration postgres browser torture screenshots clean
+.PHONY: run test check unit integration postgres browser fuzz torture screenshots clean
 
 run: $(VENV)/.runtime
 	@PORT=$(PORT) exec $(BIN)/python -m backupsite.up
@@ -16,7 +16,7 @@ run: $(VENV)/.runtime
 test: $(VENV)/.development
 	@$(BIN)/python -m tests.parts
 	@# The slow ones first, so that the many quick ones fill what is left of every processor at the end.
-	$(BIN)/python -m pytest tests/integration tests/unit -q -n 4 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/integration tests/fuzz tests/unit -q -n 4 --dist loadscope --no-loadscope-reorder
 	@$(MAKE) --no-print-directory -j2 --output-sync=target postgres browser
 
 unit: $(VENV)/.development
@@ -30,6 +30,10 @@ postgres: $(VENV)/.development
 
 browser: $(VENV)/.development
 	$(BIN)/python -m pytest tests/browser -q
+
+# Requests that make no sense, to every address, as everybody; `make test` sends a thousand of them.
+fuzz: $(VENV)/.development
+	FUZZ_REQUESTS=$(or $(REQUESTS),10000) FUZZ_SEED=$(or $(SEED),0) $(BIN)/python -m pytest tests/fuzz -q -s
 
 # Kills, freezes, unplugs and fills up what the site runs on, and counts what that did; zero everywhere is the aim.
 torture: $(VENV)/.development

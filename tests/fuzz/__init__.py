@@ -1,0 +1,1 @@
+"""Requests that make no sense, in any number."""
