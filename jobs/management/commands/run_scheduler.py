@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from jobs.beat import beat, fall_silent
 from jobs.firing import fire_due
 from jobs.retention import request_expiries
 from jobs.upkeep import keep_up
@@ -40,7 +41,9 @@ class Command(BaseCommand):
                 if time.monotonic() - looked_at >= EXPIRY_PERIOD_SECONDS:
                     request_expiries(timezone.now())
                     looked_at = time.monotonic()
+                beat()
             except DatabaseError as trouble:
                 log.warning("The database does not answer, trying again: %s", trouble)
                 close_old_connections()
             stopping.wait(PERIOD_SECONDS)
+        fall_silent()

@@ -22,7 +22,9 @@ pytestmark = [
 SCHEDULE_COUNT = 10
 
 
-def test_of_two_schedulers_one_starts_each_backup_and_ends_each_copy_and_one_alone_goes_on(worker_log: Path):
+def test_of_two_schedulers_one_starts_each_backup_and_ends_each_copy_and_one_alone_goes_on(
+    worker_log: Path, tmp_path: Path
+):
     now = timezone.now()
     project = make_project()
     make_stores(project.organization, OREGON)
@@ -37,7 +39,8 @@ def test_of_two_schedulers_one_starts_each_backup_and_ends_each_copy_and_one_alo
 
     with ExitStack() as stack:
         first, second = (
-            stack.enter_context(Process("run_scheduler", worker_log / f"{name}.log")) for name in ("first", "second")
+            stack.enter_context(Process("run_scheduler", worker_log / f"{name}.log", VAR_DIR=str(tmp_path)))
+            for name in ("first", "second")
         )
         wait_until(
             lambda: begun(JobType.BACKUP) >= SCHEDULE_COUNT and begun(JobType.EXPIRE) >= SCHEDULE_COUNT,
@@ -49,7 +52,9 @@ def test_of_two_schedulers_one_starts_each_backup_and_ends_each_copy_and_one_alo
         Schedule.objects.filter(pk=Schedule.objects.earliest("pk").pk).update(next_due_at=timezone.now())
         Job.objects.filter(type=JobType.BACKUP).update(state="successful", finished_at=now)
         wait_until(lambda: begun(JobType.BACKUP) > SCHEDULE_COUNT, "the other one goes on", second)
+        assert list(tmp_path.glob("scheduler-*.beat"))
         assert second.stop() == 0
+        assert not list(tmp_path.glob("scheduler-*.beat"))
     assert begun(JobType.BACKUP) == SCHEDULE_COUNT + 1
     assert begun(JobType.EXPIRE) == SCHEDULE_COUNT
     assert ScheduledRun.objects.filter(state="started").count() == SCHEDULE_COUNT + 1
