@@ -85,11 +85,11 @@ def restart_database(site: Site, world: World, random: Random) -> list[Deed]:
 
 
 def restart_broker(site: Site, world: World, random: Random) -> list[Deed]:
-    """Away for a while, and every message with it."""
+    """Away for a while; Redis loses every message."""
     assert site.broker is not None
     begin = _moment(random)
     end = begin + random.uniform(0.1, 2)
-    return [(begin, "kill -9 Redis", site.broker.stop), (end, "start Redis", site.broker.start)]
+    return [(begin, "kill -9 the broker", site.broker.stop), (end, "start the broker", site.broker.start)]
 
 
 def choose_faults(site: Site, world: World, random: Random) -> list[Deed]:

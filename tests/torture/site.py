@@ -14,11 +14,11 @@ from random import Random
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from django.urls import resolve
 
 import jobs.work  # noqa: F401 - so that no process has to load the Milvus client
 from accounts.models import User
 from tests.postgres import PostgresServer
+from tests.rabbitmq_server import RabbitMQServer
 from tests.redis_server import RedisServer
 from tests.torture.process import Process
 from tests.torture.web import Browser, WebServer, look_around, looks
@@ -38,9 +38,10 @@ def _celery_worker() -> None:
 class Site:
     """Two workers, a scheduler and a web server over one database; use it as a context manager."""
 
-    def __init__(self, logs: Path, user: User, *, server: PostgresServer | None, broker: RedisServer | None) -> None:
+    def __init__(
+        self, logs: Path, user: User, *, server: PostgresServer | None, broker: RedisServer | RabbitMQServer | None
+    ) -> None:
         self.logs, self.server, self.broker = logs, server, broker
-        resolve("/")  # loads every page once, for all the processes to come
         self._web = WebServer()
         self.browser = Browser(self._web.port, user)
         self._runs: dict[str, Callable[[], object]] = {
