@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["rates", "claims"], help="One half: each takes some minutes.")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    jobs, waits, ended = (200, 20, 100_000) if wanted.quick else (1_000, 100, 1_000_000)
+    jobs, waits, ended = (200, 20, 100_000) if wanted.quick else (1_000, 50, 1_000_000)
     if wanted.inside:
         measure = measure_claims if wanted.only == "claims" else measure_rates
         print(json.dumps(asdict(measure(wanted.inside, jobs, waits, ended))))
