@@ -2,7 +2,8 @@
 
 Every figure is a median, and every ratio is taken within one run, for the machine is never twice the same. The
 server is started for it, on this machine. With `--apart` it has the first processor to itself and we have the others,
-which is nearer to a server on a machine of its own; without, all share all of them.
+which is nearer to a server on a machine of its own; without, all share all of them. What is compared takes turns in
+going first, and what writes begins after a rest, for a server is busy for seconds with what it was told to drop.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,14 @@ INSERT_ROWS = 2000
 ITERATOR_ROWS = 1000
 READ, BACKUP, ITERATOR = "read only, our way", "our backup", "backup by query_iterator"
 INSERT, SETTLE, RESTORE = "insert only", "flush, index, load", "our restore"
+PARTS = ("backup", "iterator", "restore")
+REST_SECONDS = 3
+RATIOS = (
+    (BACKUP, READ, "(goal 0.9)"),
+    (BACKUP, ITERATOR, "(goal 2)"),
+    (RESTORE, INSERT, "(goal 0.9)"),
+    (RESTORE, "insert, flush, index and load", ""),
+)
 
 
 @contextmanager
@@ -119,7 +128,12 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def measure(kind: str, rows: int, dim: int, repeats: int, *, is_apart: bool) -> None:
+def in_turn(acts: dict[str, Callable[[], object]], number: int) -> dict[str, float]:
+    """How many seconds each took; the last goes first every other time."""
+    return {what: timed(acts[what]) for what in (list(acts) if number % 2 == 0 else reversed(list(acts)))}
+
+
+def measure(kind: str, rows: int, dim: int, repeats: int, *, is_apart: bool, parts: Collection[str]) -> None:
     processors = sorted(os.sched_getaffinity(0))
     first, others = ({processors[0]}, set(processors[1:])) if is_apart else (set(processors), set(processors))
     with ExitStack() as stack:
@@ -127,10 +141,12 @@ def measure(kind: str, rows: int, dim: int, repeats: int, *, is_apart: bool) -> 
             endpoint = stack.enter_context(server(kind))
         stack.enter_context(on_processors(others))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        compare(kind, endpoint, folder, rows, dim, repeats)
+        compare(kind, endpoint, folder, rows, dim, repeats, parts=parts)
 
 
-def compare(kind: str, endpoint: ClusterEndpoint, folder: str, rows: int, dim: int, repeats: int) -> None:
+def compare(
+    kind: str, endpoint: ClusterEndpoint, folder: str, rows: int, dim: int, repeats: int, *, parts: Collection[str]
+) -> None:
     from pymilvus import MilvusClient
 
     vectors = np.random.default_rng(7).standard_normal((rows, dim), dtype=np.float32)
@@ -140,28 +156,51 @@ def compare(kind: str, endpoint: ClusterEndpoint, folder: str, rows: int, dim: i
     insert_only(client, NAME, vectors)
     index_and_load(client, NAME)
     time.sleep(5)  # what the server still does with the new rows would slow whatever is measured first
+    stored = fresh_store(folder, "stored")
+    if "restore" in parts:
+        back_up(endpoint, stored)
+
+    def write_only(target: str) -> None:
+        insert_only(client, target, vectors)
+
     for number in range(repeats):
         store, other = fresh_store(folder, f"ours-{number}"), fresh_store(folder, f"other-{number}")
-        target = f"again_{number}"
-        took = {
-            READ: timed(lambda: expect(rows, read_only(endpoint))),
-            BACKUP: timed(partial(back_up, endpoint, store)),
-            ITERATOR: timed(partial(by_query_iterator, client, endpoint, other)),
-        }
-        make(client, target, dim)
-        took[INSERT] = timed(partial(insert_only, client, target, vectors))
-        took[SETTLE] = timed(partial(index_and_load, client, target))
-        client.drop_collection(target)
-        took[RESTORE] = timed(partial(restore, endpoint, store, target))
-        client.drop_collection(target)
+        took: dict[str, float] = {}
+        if "backup" in parts:
+            reads: dict[str, Callable[[], object]] = {
+                READ: lambda: expect(rows, read_only(endpoint)),
+                BACKUP: partial(back_up, endpoint, store),
+            }
+            took |= in_turn(reads, number)
+            expect(rows, read_manifest(store, "cluster", "bench").row_count)
+        if "iterator" in parts:
+            took[ITERATOR] = timed(partial(by_query_iterator, client, endpoint, other))
+        if "restore" in parts:
+            took |= writing(client, endpoint, stored, write_only, dim, number)
         for what, value in took.items():
             seconds.setdefault(what, []).append(value)
-        expect(rows, read_manifest(store, "cluster", "bench").row_count)
     report(kind, rows, seconds)
     alone = fresh_store(folder, "alone")
     peaks = [peak_of(job, endpoint, "alone", alone) for job in ("backup", "restore")]
     print("  most memory of a process that does one backup: {} MB, one restore: {} MB  (goal 400)".format(*peaks))
     client.close()
+
+
+def writing(
+    client: Any, endpoint: ClusterEndpoint, stored: LocalStore, write_only: Callable[[str], None], dim: int, number: int
+) -> dict[str, float]:
+    took: dict[str, float] = {}
+    for what in (INSERT, RESTORE) if number % 2 == 0 else (RESTORE, INSERT):
+        target = f"{what[:3]}_{number}".replace(" ", "_")
+        time.sleep(REST_SECONDS)
+        if what == INSERT:
+            make(client, target, dim)
+            took[INSERT] = timed(partial(write_only, target))
+            took[SETTLE] = timed(partial(index_and_load, client, target))
+        else:
+            took[RESTORE] = timed(partial(restore, endpoint, stored, target))
+        client.drop_collection(target)
+    return took
 
 
 def peak_of(job: str, endpoint: ClusterEndpoint, name: str, store: LocalStore) -> str:
@@ -184,12 +223,13 @@ def report(kind: str, rows: int, seconds: dict[str, list[float]]) -> None:
     middle = {what: statistics.median(values) for what, values in seconds.items()}
     print(f"\n{kind}, {rows:,} rows")
     for what, value in middle.items():
-        print(f"  {what:32} {value:7.2f} s  {rows / value:9,.0f} rows/s")
-    print(f"  our backup / read only, our way              {middle[READ] / middle[BACKUP]:.2f}  (goal 0.9)")
-    print(f"  our backup / backup by query_iterator        {middle[ITERATOR] / middle[BACKUP]:.2f}  (goal 2)")
-    print(f"  our restore / insert only                    {middle[INSERT] / middle[RESTORE]:.2f}  (goal 0.9)")
-    whole = middle[INSERT] + middle[SETTLE]
-    print(f"  our restore / insert, flush, index and load  {whole / middle[RESTORE]:.2f}")
+        every = " ".join(f"{one:.2f}" for one in sorted(seconds[what]))
+        print(f"  {what:32} {value:7.2f} s  {rows / value:9,.0f} rows/s   of {every}")
+    if INSERT in middle:
+        middle["insert, flush, index and load"] = middle[INSERT] + middle[SETTLE]
+    for ours, theirs, goal in RATIOS:
+        if {ours, theirs} <= middle.keys():
+            print(f"  {f'{ours} / {theirs}':44} {middle[theirs] / middle[ours]:.2f}  {goal}")
 
 
 def main() -> None:
@@ -199,11 +239,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--servers", nargs="+", choices=["lite", "server"], default=["lite", "server"])
     parser.add_argument("--apart", action="store_true", help="give the server a processor of its own")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these only")
     asked = parser.parse_args()
     if asked.apart and len(os.sched_getaffinity(0)) == 1:
         raise SystemExit("There is only one processor here: nothing can be put apart.")
     for kind in asked.servers:
-        measure(kind, asked.rows, asked.dim, asked.repeats, is_apart=asked.apart)
+        measure(kind, asked.rows, asked.dim, asked.repeats, is_apart=asked.apart, parts=asked.parts)
 
 
 if __name__ == "__main__":
