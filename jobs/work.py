@@ -201,6 +201,8 @@ def _verify(job: Job, hold: Hold, **stored: int) -> str:
     worthless = [key for key in report.damaged if not is_sound_chunk(store, key)]
     mark_sharers(job.copy, [*worthless, *report.missing], hold=hold)
     for key in worthless:
+        # Whoever took this job over meanwhile may have sent it again, and rely on it.
+        hold.may_commit()
         store.delete(key)
     harmed = [*report.damaged, *report.missing]
     raise DamagedOnArrival(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -14,6 +15,7 @@ from backups.models import Copy
 from backups.states import BackupState, CopyState
 from dataplane import layout
 from dataplane.copy import CopyReport, copy_backup
+from dataplane.verify import VerifyReport, verify_backup
 from jobs.models import Job
 from jobs.moves import claim_job
 from jobs.services import request_deletion
@@ -142,3 +144,22 @@ def test_deleting_a_canceled_backup_takes_away_the_old_chunks_that_no_manifest_e
     job = run_next()
     assert job.state == JobState.SUCCESSFUL
     assert bool([key for key in all_keys(store) if "/chunks/" in key]) == bool(grace_seconds)
+
+
+def test_a_worker_that_wakes_after_a_takeover_removes_nothing_that_looked_damaged_to_it(stores_root, monkeypatch):
+    make_stored_backup(stores_root, copies=[VIRGINIA])
+    target = folder(stores_root, VIRGINIA)
+    first = claim_job("worker-1")
+    assert first is not None
+
+    def damage_and_verify(**arguments: Any) -> VerifyReport:
+        key = next(key for key in all_keys(target) if key.endswith(".parquet"))
+        target.write(key, b"damaged")
+        report = verify_backup(**arguments)
+        assert report.damaged == (key,)
+        Job.objects.filter(pk=first.pk).update(lease="taken over by another")
+        return report
+
+    monkeypatch.setattr("jobs.work.verify_backup", damage_and_verify)
+    run_job(first, threading.Event())
+    assert b"damaged" in [target.read_bytes(key) for key in all_keys(target)]
