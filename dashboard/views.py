@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Max, Q
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -19,6 +21,7 @@ from backups.states import CopyState
 from clusters.models import Cluster
 from clusters.rules import why_not_backed_up
 from jobs.models import Job
+from jobs.polling import poll_seconds
 
 from .concerns import Concern, concern_about_workers, concerns_of
 from .costs import Costs, costs_of
@@ -44,17 +47,27 @@ def overview(request: HtmxHttpRequest) -> HttpResponse:
     )
     backable = [cluster for cluster in clusters if why_not_backed_up(cluster.plan) is None]
     protected = [cluster for cluster in backable if cluster.newest_backup_at]
-    jobs = Job.objects.visible_to(user)
-    context = {
+    context = _jobs_context(user) | {
         "clusters": [(cluster, why_not_backed_up(cluster.plan)) for cluster in clusters],
         "backable_count": len(backable),
         "protected_count": len(protected),
         "oldest_recovery_point": min((cluster.newest_backup_at for cluster in protected), default=None),
         "costs": _costs(request) if projects_with(user, Privilege.BILLING_VIEW).exists() else None,
         "concerns": _concerns(user),
-        "jobs": list(jobs.for_row()[:RECENT_JOBS]),
     }
     return render(request, "dashboard/overview.html", context)
+
+
+@signed_in
+@require_GET
+def latest_jobs(request: HtmxHttpRequest) -> HttpResponse:
+    """The newest jobs alone; they ask for themselves again while one of them is running."""
+    return render(request, "dashboard/_latest_jobs.html", _jobs_context(request.user))
+
+
+def _jobs_context(user: User) -> dict[str, Any]:
+    jobs = list(Job.objects.visible_to(user).for_row()[:RECENT_JOBS])
+    return {"jobs": jobs, "poll_seconds": poll_seconds(job.state for job in jobs)}
 
 
 def _concerns(user: User) -> list[Concern]:

@@ -157,9 +157,11 @@ def _harmed_still(report: VerifyReport, store: ObjectStore) -> list[str]:
 
 
 def _record_harm(job: Job, copy: Copy, harmed: Sequence[str], hold: Hold) -> None:
-    notes = [f"Damaged or missing: {key}" for key in harmed[:MAX_NOTES]]
-    if len(harmed) > MAX_NOTES:
-        notes.append(f"and {len(harmed) - MAX_NOTES:,} more")
+    # The first is named by the sentence that says why the check failed.
+    others = sorted(harmed)[1:]
+    notes = [f"Damaged or missing too: {key}" for key in others[:MAX_NOTES]]
+    if len(others) > MAX_NOTES:
+        notes.append(f"and {len(others) - MAX_NOTES:,} more")
     with hold.writing():
         Job.objects.filter(pk=job.pk).update(notes=notes)
     mark_damaged(copy, harmed, reason=_describe_harm(copy, harmed), hold=hold)

@@ -173,6 +173,11 @@ class RestoreForm(forms.Form):
         return RestoreRequest(collections=chosen, cu_size=target.cu_size, load=data["load"])
 
 
+class ScheduleChoiceField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.cluster}: {obj}"
+
+
 class JobFilterForm(forms.Form):
     """The filters of the jobs list; they live in the URL, and nonsense there filters nothing."""
 
@@ -181,12 +186,12 @@ class JobFilterForm(forms.Form):
     cluster = forms.ModelChoiceField(
         Cluster.objects.none(), required=False, to_field_name="code", empty_label="Every cluster"
     )
-    # Reached from the page of a schedule: a list of all of them could be long.
-    schedule = forms.ModelChoiceField(
-        Schedule.objects.none(), required=False, to_field_name="code", widget=forms.HiddenInput
+    schedule = ScheduleChoiceField(
+        Schedule.objects.none(), required=False, to_field_name="code", empty_label="Every schedule"
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["cluster"].queryset = Cluster.objects.visible_to(user)  # type: ignore[attr-defined]
-        self.fields["schedule"].queryset = Schedule.objects.visible_to(user)  # type: ignore[attr-defined]
+        schedules = Schedule.objects.visible_to(user).select_related("cluster").order_by("cluster__name", "name")
+        self.fields["schedule"].queryset = schedules  # type: ignore[attr-defined]

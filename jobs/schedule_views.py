@@ -25,7 +25,7 @@ from clusters.services import copy_refusal
 from dataplane.errors import DataPlaneError
 
 from . import schedule_services as services
-from .models import Schedule, ScheduledRun
+from .models import Schedule, ScheduledRun, ScheduleTarget
 from .quotes import LiveCollection, expected_size, offered_regions
 from .retention import earlier_ends
 from .schedule_forms import DEFAULT_WINDOW, ScheduleForm, initial_of
@@ -76,7 +76,7 @@ def schedule_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     context: dict[str, Any] = {
         "schedule": schedule,
         "cluster": schedule.cluster,
-        "targets": schedule.targets.select_related("region"),
+        "targets": _in_the_order_of_the_form(schedule),
         "page": Paginator(runs, PAGE_SIZE).get_page(request.GET.get("page")),
         "may_change": has(request.user, Privilege.BACKUP_MANAGE, schedule.project),
     }
@@ -85,6 +85,15 @@ def schedule_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
     except RuleInvalid as invalid:
         context["failure"] = str(invalid)
     return render(request, "jobs/schedule_detail.html", context)
+
+
+def _in_the_order_of_the_form(schedule: Schedule) -> list[ScheduleTarget]:
+    groups = offered_regions(schedule.cluster, on=timezone.now().date())
+    offered = (target.region.code for group in groups for target in group.targets)
+    places = {code: place for place, code in enumerate(offered)}
+    return sorted(
+        schedule.targets.select_related("region"), key=lambda target: places.get(target.region_id, len(places))
+    )
 
 
 class _Editor:

@@ -121,6 +121,7 @@ OF_ONE_THING: dict[str, tuple[Callable[[Place], list[str]], Privilege]] = {
 # Pages that anybody may open and that show what one may look at.
 LISTS = [
     "dashboard:overview",
+    "dashboard:latest-jobs",
     "clusters:cluster-list",
     "clusters:store-list",
     "backups:backup-list",
