@@ -85,7 +85,7 @@ def plan_backup(
     stores = stores_for(cluster.project.organization_id, codes)
 
     # The row lock makes two plans for one cluster count one after the other.
-    Cluster.objects.select_for_update().get(pk=cluster.pk)
+    Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     number = (Backup.objects.filter(cluster=cluster).aggregate(last=Max("number"))["last"] or 0) + 1
     scope = Scope.CLUSTER if collections is None else Scope.COLLECTION
     subject = cluster.name if collections is None or len(collections) > 1 else collections[0][1]
@@ -178,7 +178,7 @@ def record_soundness(copy: Copy) -> None:
 
     Raises StaleBackup, and changes nothing, if somebody met damage in it meanwhile, perhaps where it was read already.
     """
-    now = Copy.objects.select_for_update().get(pk=copy.pk)
+    now = Copy.objects.select_for_update(no_key=True).get(pk=copy.pk)
     if (now.state, now.damaged_at) != (copy.state, copy.damaged_at) or now.state not in MAY_BE_CHECKED:
         raise StaleBackup(f"{copy}: {now.get_state_display()}")
     if now.state == CopyState.DAMAGED:
@@ -193,7 +193,7 @@ def record_damage(copy: Copy, *, reason: str) -> None:
     Of a copy that is damaged already the newest finding is kept. One being made again or deleted stays as it is.
     """
     # Two jobs may meet the same damage at the same moment; the lock makes one of them see that it was marked.
-    Copy.objects.select_for_update().get(pk=copy.pk)
+    Copy.objects.select_for_update(no_key=True).get(pk=copy.pk)
     copy.refresh_from_db()
     found = {"reason": reason[:1000], "damaged_at": timezone.now()}
     if copy.state == CopyState.AVAILABLE:
@@ -252,7 +252,7 @@ def complete_deletion(copy: Copy) -> None:
     Copies that came to nothing hold no backup, and without an available one they cannot be made again.
     """
     # Two last copies may be gone at the same moment; the lock makes one of them see that it was the last.
-    backup = Backup.objects.select_for_update().get(pk=copy.backup_id)
+    backup = Backup.objects.select_for_update(no_key=True).get(pk=copy.backup_id)
     move_copy(copy, CopyState.DELETED, deleted_at=timezone.now(), reason="")
     gone = HOLDS_NOTHING if backup.state == BackupState.AVAILABLE else {CopyState.DELETED}
     if backup.state != BackupState.DELETED and not backup.copies.exclude(state__in=gone).exists():

@@ -96,7 +96,7 @@ def _lock(user: User | None, copy: Copy) -> Copy:
     if user is not None:
         require(user, Privilege.BACKUP_MANAGE, copy.backup.project)
     related = Copy.objects.select_related("backup__project", "backup__cluster", "region")
-    return related.select_for_update(of=("self",)).get(pk=copy.pk)
+    return related.select_for_update(of=("self",), no_key=True).get(pk=copy.pk)
 
 
 def _work_on(copy: Copy) -> Job | None:

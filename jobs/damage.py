@@ -25,7 +25,9 @@ def mark_damaged(copy: Copy, keys: Iterable[str], *, reason: str, hold: Hold) ->
 def mark_sharers(copy: Copy, keys: Iterable[str], *, hold: Hold) -> None:
     """Mark the copies beside `copy` that need one of the objects `keys`; StoreError when nobody can know."""
     chunks = [key for key in keys if layout.digest_of_chunk(key)]
-    beside = {other.backup.code: other for other in Copy.objects.relied_on_beside(copy).select_related("backup")}
+    # In one order, for each is locked: two jobs that mark several at once must not wait for each other in a circle.
+    relied_on = Copy.objects.relied_on_beside(copy).select_related("backup").order_by("pk")
+    beside = {other.backup.code: other for other in relied_on}
     if not chunks or not beside:
         return
     harmed = harmed_backups(copy.store.open(), copy.backup.cluster.code, beside, harmed=chunks)

@@ -57,7 +57,7 @@ def drop_cluster(*, user: User, cluster: Cluster) -> list[Job]:
     """
     require(user, Privilege.CLUSTER_MANAGE, cluster.project)
     require(user, Privilege.BACKUP_MANAGE, cluster.project)
-    cluster = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    cluster = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     if cluster.dropped_at is not None:
         raise JobRefused(f"{cluster.name} was dropped already.")
     active = Job.objects.active().filter(cluster=cluster).select_related("project", "copy__backup", "backup")

@@ -63,7 +63,7 @@ def correct_due_times(now: datetime) -> int:
         try:
             [next_due_at] = due_times(schedule.rule, now, 1)
         except RuleInvalid:
-            continue  # said, and switched off, when it is due
+            continue  # said when it is due
         if next_due_at != schedule.next_due_at:
             # Somebody may have changed the rule, or fired it, meanwhile.
             unchanged = Schedule.objects.filter(pk=schedule.pk, next_due_at=schedule.next_due_at)
@@ -79,15 +79,19 @@ def forget_old_runs(now: datetime) -> int:
 @transaction.atomic
 def _fire(schedule_id: int, now: datetime) -> bool:
     # The cluster first, as everywhere: what is about to be backed up may be dropped at this moment.
-    Cluster.objects.select_for_update(of=("self",)).filter(schedules=schedule_id).first()
+    Cluster.objects.select_for_update(of=("self",), no_key=True).filter(schedules=schedule_id).first()
     # Read again under the lock: another scheduler may have been faster.
-    mine = Schedule.objects.due(now).filter(pk=schedule_id).select_for_update(of=("self",))
+    mine = Schedule.objects.due(now).filter(pk=schedule_id).select_for_update(of=("self",), no_key=True)
     schedule = mine.for_page().first()
     if schedule is None:
         return False
-    rule = schedule.rule
+    try:
+        rule = schedule.rule
+    except RuleInvalid as invalid:
+        _miss_without_rule(schedule, schedule.next_due_at, invalid, now)
+        return True
     *older, newest = _due_times(rule, schedule.next_due_at, now)
-    missed = [_missed(schedule, due_at, _away(rule, due_at)) for due_at in older]
+    missed = [_missed(schedule, due_at, _passed_over(rule, due_at, newest, now)) for due_at in older]
     ScheduledRun.objects.bulk_create(missed, ignore_conflicts=True)
     if not schedule.runs.filter(due_at=newest).exists():
         _run_or_miss(schedule, newest, _why_not_now(schedule, rule, newest, now))
@@ -132,6 +136,24 @@ def _why_not_now(schedule: Schedule, rule: Rule, due_at: datetime, now: datetime
         return _away(rule, due_at)
     running = running_backup_of(schedule)
     return f"The backup before it ({running.code}) had not finished." if running else ""
+
+
+def _passed_over(rule: Rule, due_at: datetime, newest: datetime, now: datetime) -> str:
+    if now > rule.latest_start(due_at):
+        return _away(rule, due_at)
+    return (
+        f"The scheduler was not running at this time. When it ran again, {newest:%Y-%m-%d %H:%M} UTC was due as well, "
+        "and one backup stands for both."
+    )
+
+
+def _miss_without_rule(schedule: Schedule, due_at: datetime, invalid: RuleInvalid, now: datetime) -> None:
+    """Nobody knows when it is due. It is said once a day, so that somebody does something about it, and not every
+    few seconds."""
+    reason = f"{invalid} Choose another one for this schedule; until then it makes no backup."
+    ScheduledRun.objects.bulk_create([_missed(schedule, due_at, reason)], ignore_conflicts=True)
+    schedule.next_due_at = now + timedelta(days=1)
+    schedule.save(update_fields=["next_due_at"])
 
 
 def _away(rule: Rule, due_at: datetime) -> str:

@@ -16,9 +16,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.audit import record
 from accounts.audit_actions import Action
-from backups.models import Copy
+from backups.models import BackupCollection, Copy
 from backups.services import clear_reason, move_copy
-from backups.states import REMOVABLE, CopyState, Origin
+from backups.states import REMOVABLE, CopyState, Origin, Scope
 from clusters.models import Cluster
 
 from .models import Job, Schedule
@@ -26,6 +26,7 @@ from .moves import create_job
 from .states import ACTIVE, BESIDE_THE_COPY, REMOVERS, JobType
 
 LAST_PROVEN = "last proven copy of this cluster"
+LAST_PROVEN_OF_CHOSEN = "last proven copy of these collections"
 # A store that was away comes back; a removal that failed is asked for again after this.
 AGAIN_AFTER = timedelta(days=1)
 
@@ -59,7 +60,7 @@ def request_expiries(now: datetime) -> list[Job]:
 def expire_copies_of(cluster_id: int, now: datetime) -> list[Job]:
     """`request_expiries` for one cluster."""
     # Whoever holds this row decides next: two at once could each leave the last proven copy to the other.
-    cluster = Cluster.objects.select_for_update().get(pk=cluster_id)
+    cluster = Cluster.objects.select_for_update(no_key=True).get(pk=cluster_id)
     ready = _not_in_use(_over(now).filter(backup__cluster=cluster))
     copies = list(ready.select_related("backup__project", "backup__cluster", "region"))
     jobs = []
@@ -78,8 +79,8 @@ def begin_expiry(job: Job, *, now: datetime) -> str:
 
     Somebody may keep it longer now or restore from it, and the copy that was to outlive it may be damaged.
     """
-    cluster = Cluster.objects.select_for_update().get(pk=job.backup.cluster_id)
-    copy = Copy.objects.select_for_update(of=("self",)).select_related("backup").get(pk=job.copy_id)
+    cluster = Cluster.objects.select_for_update(no_key=True).get(pk=job.backup.cluster_id)
+    copy = Copy.objects.select_for_update(of=("self",), no_key=True).select_related("backup").get(pk=job.copy_id)
     if copy.state == CopyState.DELETING:
         return ""  # an earlier attempt began, and part of it may be gone
     if copy.state not in REMOVABLE:
@@ -146,18 +147,33 @@ def _not_in_use(copies: QuerySet[Copy]) -> QuerySet[Copy]:
 
 
 def _is_last_proven(copy: Copy) -> bool:
-    """Whether nothing proven of the cluster is left without `copy`; a damaged one may still be mended."""
+    """Whether nothing proven is left without `copy` of what it holds; a damaged one may still be mended.
+
+    A backup of chosen collections stands for no whole cluster, and for another such only if it holds them all.
+    """
+    if copy.state not in _MAY_STILL_HELP:
+        return False
     going = Job.objects.filter(copy=OuterRef("pk"), type__in=REMOVERS, state__in=ACTIVE)
     others = Copy.objects.available().filter(backup__cluster=copy.backup.cluster_id).exclude(pk=copy.pk)
-    return copy.state in _MAY_STILL_HELP and not others.exclude(Exists(going)).exists()
+    others = others.exclude(Exists(going))
+    if others.filter(backup__scope=Scope.CLUSTER).exists():
+        return False
+    if copy.backup.scope == Scope.CLUSTER:
+        return True
+    for database, name in copy.backup.collections.values_list("database", "name"):
+        holds_it = BackupCollection.objects.filter(backup=OuterRef("backup"), database=database, name=name)
+        others = others.filter(Exists(holds_it))
+    return not others.exists()
 
 
 def _end_of(copy: Copy) -> datetime:
     return copy.expires_at or copy.backup.created_at
 
 
-def _hold(copy: Copy) -> None:
-    Copy.objects.filter(pk=copy.pk).exclude(held_reason=LAST_PROVEN).update(held_reason=LAST_PROVEN)
+def _hold(copy: Copy) -> str:
+    reason = LAST_PROVEN if copy.backup.scope == Scope.CLUSTER else LAST_PROVEN_OF_CHOSEN
+    Copy.objects.filter(pk=copy.pk).exclude(held_reason=reason).update(held_reason=reason)
+    return reason
 
 
 def _expire(copy: Copy) -> Job | None:

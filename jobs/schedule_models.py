@@ -26,6 +26,7 @@ class Schedule(models.Model):
     cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="schedules")
     name = models.CharField(max_length=80)
     is_enabled = models.BooleanField(default=True)
+    off_reason = models.CharField(max_length=400, blank=True, help_text="Why it is off, in one sentence.")
     kind = models.CharField(max_length=10, choices=ScheduleKind.choices, default=ScheduleKind.BASIC)
     days = models.CharField(max_length=7, blank=True, help_text="Digits from 1 (Monday) to 7 (Sunday).")
     window_start = models.TimeField(null=True, blank=True)

@@ -116,6 +116,7 @@ def create_schedule(
     cluster = _lock(cluster)
     request.check(cluster)
     schedule = Schedule(project=cluster.project, cluster=cluster, created_by=user, is_enabled=False, told=told)
+    schedule.off_reason = f"{user} made it switched off, and nobody has switched it on since."
     _save(schedule, request)
     record(Action.SCHEDULE_CREATED, user=user, target=schedule, details=_details(schedule, request))
     if is_enabled:
@@ -149,7 +150,7 @@ def update_schedule(
             "list, and confirm it if that is meant.",
             field="accepts_earlier_ends",
         )
-    schedule = Schedule.objects.select_for_update().get(pk=schedule.pk)
+    schedule = _lock_schedule(schedule)
     schedule.told = told
     _save(schedule, request)
     change_retention(schedule, kept_days=request.kept_days, kept_days_by_region=request.kept_days_by_region)
@@ -165,7 +166,7 @@ def set_enabled(*, user: User, schedule: Schedule, is_enabled: bool) -> Schedule
     """
     require(user, Privilege.BACKUP_MANAGE, schedule.project)
     _lock(schedule.cluster)
-    schedule = Schedule.objects.select_for_update(of=("self",)).for_page().get(pk=schedule.pk)
+    schedule = _lock_schedule(schedule)
     if schedule.is_enabled == is_enabled:
         return None
     if is_enabled:
@@ -173,7 +174,8 @@ def set_enabled(*, user: User, schedule: Schedule, is_enabled: bool) -> Schedule
         return _enable(schedule)
     record(Action.SCHEDULE_DISABLED, user=user, target=schedule)
     schedule.is_enabled, schedule.next_due_at = False, None
-    schedule.save(update_fields=["is_enabled", "next_due_at", "updated_at"])
+    schedule.off_reason = f"Switched off by {user}, {timezone.now():%Y-%m-%d %H:%M} UTC."
+    schedule.save(update_fields=["is_enabled", "next_due_at", "off_reason", "updated_at"])
     return None
 
 
@@ -182,8 +184,11 @@ def set_enabled(*, user: User, schedule: Schedule, is_enabled: bool) -> Schedule
 def delete_schedule(*, user: User, schedule: Schedule) -> None:
     """Remove a schedule and the list of its runs. Its backups stay as long as they were to stay."""
     require(user, Privilege.BACKUP_MANAGE, schedule.project)
+    # In this order, as whoever fires it: a run that begins at this moment is there before the rows are gathered.
+    Cluster.objects.select_for_update(no_key=True).get(pk=schedule.cluster_id)
+    schedule = _lock_schedule(schedule)
     record(Action.SCHEDULE_DELETED, user=user, target=schedule)
-    Schedule.objects.get(pk=schedule.pk).delete()
+    schedule.delete()
 
 
 def _details(schedule: Schedule, request: ScheduleRequest) -> dict[str, object]:
@@ -198,18 +203,35 @@ def _details(schedule: Schedule, request: ScheduleRequest) -> dict[str, object]:
 
 def _lock(cluster: Cluster) -> Cluster:
     """The cluster as it is now and stays until this is committed; JobRefused if it was dropped."""
-    rows = Cluster.objects.select_for_update(of=("self",)).select_related("region", "project__organization")
+    rows = Cluster.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "region", "project__organization"
+    )
     cluster = rows.get(pk=cluster.pk)
     if cluster.dropped_at is not None:
         raise JobRefused(f"{cluster.name} was dropped and cannot be backed up any more.")
     return cluster
 
 
+def _lock_schedule(schedule: Schedule) -> Schedule:
+    """The schedule as it is now and stays until this is committed; JobRefused if it was deleted."""
+    now = Schedule.objects.select_for_update(of=("self",), no_key=True).for_page().filter(pk=schedule.pk).first()
+    if now is None:
+        raise JobRefused(f"The schedule {schedule.name} has just been deleted.")
+    return now
+
+
+def _rule_of(schedule: Schedule) -> Rule | None:
+    try:
+        return schedule.rule
+    except RuleInvalid:  # its time zone was abolished, which is why somebody changes it
+        return None
+
+
 def _save(schedule: Schedule, request: ScheduleRequest) -> None:
-    before = (schedule.is_enabled and schedule.rule) or None
+    before = _rule_of(schedule) if schedule.is_enabled else None
     request.write_to(schedule)
     # A rule that stays keeps its next time: it may have come, and not been dealt with yet.
-    if before and schedule.rule != before:
+    if schedule.is_enabled and schedule.rule != before:
         schedule.next_due_at = _next(schedule, timezone.now())
     try:
         with transaction.atomic():
@@ -227,8 +249,8 @@ def _save(schedule: Schedule, request: ScheduleRequest) -> None:
 
 def _enable(schedule: Schedule) -> ScheduledRun | None:
     now = timezone.now()
-    schedule.is_enabled, schedule.next_due_at = True, _next(schedule, now)
-    schedule.save(update_fields=["is_enabled", "next_due_at", "updated_at"])
+    schedule.is_enabled, schedule.next_due_at, schedule.off_reason = True, _next(schedule, now), ""
+    schedule.save(update_fields=["is_enabled", "next_due_at", "off_reason", "updated_at"])
     if running_backup_of(schedule):
         return None
     return start_run(schedule, due_at=now, cause=RunCause.ENABLED)

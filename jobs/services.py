@@ -50,7 +50,7 @@ def request_backup(
     if user is not None:
         require(user, Privilege.BACKUP_MANAGE, cluster.project)
     # Whoever holds this row decides next, so two requests at once are answered one after the other.
-    cluster = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    cluster = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     if cluster.dropped_at is not None:
         raise JobRefused(f"{cluster.name} was dropped and cannot be backed up any more.")
     if origin == Origin.MANUAL:
@@ -100,7 +100,11 @@ def request_restore(*, user: User, copy: Copy, request: RestoreRequest, target: 
     for project in (copy.backup.project, target.project):
         require(user, Privilege.BACKUP_MANAGE, project)
     # The state as it is now, and as it stays until this is committed: a deletion may have come first.
-    copy = Copy.objects.select_for_update(of=("self",)).select_related("backup__project", "region").get(pk=copy.pk)
+    copy = (
+        Copy.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("backup__project", "region")
+        .get(pk=copy.pk)
+    )
     if target.project.organization_id != copy.backup.project.organization_id:
         raise JobRefused(
             "A backup is restored within its own organization; choose one of its clusters.", field="target"
@@ -150,8 +154,9 @@ def request_restore_to_new_cluster(
 def request_deletion(*, user: User, backup: Backup) -> list[Job]:
     """Queue the removal of every copy of `backup`; one job per region. Nothing else may be using the backup."""
     require(user, Privilege.BACKUP_MANAGE, backup.project)
-    # No job can begin on a copy that is locked, and those that began before are seen.
-    copies = list(backup.copies.exclude(state=CopyState.DELETED).order_by("pk").select_for_update())
+    # Who asks for work on a copy locks it first, so what began before is seen. Here and elsewhere `no_key`: a new job
+    # points to the rows that are locked, and its maker would wait for us while we may wait for it.
+    copies = list(backup.copies.exclude(state=CopyState.DELETED).order_by("pk").select_for_update(no_key=True))
     busy = backup.jobs.active().exclude(type=JobType.COLLECT).first()
     if busy:
         raise JobRefused(f"{backup.name} is in use by {busy}. Wait until that has finished or cancel it first.")
@@ -168,7 +173,11 @@ def _request_removal(copy: Copy, *, user: User) -> Job:
         clear_reason(copy)
     else:
         move_copy(copy, CopyState.DELETING, reason="")
-    return create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user)
+    try:
+        with transaction.atomic():
+            return create_job(JobType.DELETE, copy=copy, origin=Origin.MANUAL, created_by=user)
+    except IntegrityError as clash:
+        raise JobRefused(f"Another job has just begun to work on {copy.backup.name}. Look again.") from clash
 
 
 @refusals_as(Action.JOB_CANCELED, of="job")

@@ -226,7 +226,9 @@ def sweep() -> int:
 @transaction.atomic
 def _release(job_id: int) -> bool:
     # Read again under the lock: the worker may have renewed its lease since the list was made.
-    expired = Job.objects.with_expired_lease(lease_time()).filter(pk=job_id).select_for_update(of=("self",))
+    expired = (
+        Job.objects.with_expired_lease(lease_time()).filter(pk=job_id).select_for_update(of=("self",), no_key=True)
+    )
     job = expired.select_related("copy__backup", "backup").first()
     if job is None:
         return False

@@ -17,7 +17,7 @@ from clusters.models import Cluster
 from dataplane import layout
 from dataplane.errors import StoreUnreachable
 from jobs.models import Job, Schedule
-from jobs.retention import AGAIN_AFTER, LAST_PROVEN, request_expiries
+from jobs.retention import AGAIN_AFTER, LAST_PROVEN, LAST_PROVEN_OF_CHOSEN, request_expiries
 from jobs.services import request_deletion
 from jobs.states import JobState, JobType
 from tests.builders import (
@@ -300,3 +300,35 @@ def test_expired_copies_are_found_by_the_index_of_what_expires(cluster):
     if connection.vendor == "sqlite":
         assert "copy_by_retention (kept_days=? AND stored_at<?)" in plan
         assert "SCAN" not in plan
+
+
+def make_chosen(cluster: Cluster, *names: str) -> Backup:
+    return make_automatic(cluster, scope="collection", collections=names)
+
+
+def test_a_backup_of_chosen_collections_stands_for_no_whole_cluster():
+    cluster = make_cluster()
+    whole = make_automatic(cluster)
+    make_backup(cluster, scope="collection", collections=["docs"])
+    assert request_expiries(NOW) == []
+    assert whole.copies.get().held_reason == LAST_PROVEN
+    make_backup(cluster)
+    assert [job.backup for job in request_expiries(NOW)] == [whole]
+
+
+def test_the_last_backup_of_some_collections_stays_until_another_holds_them_all():
+    cluster = make_cluster()
+    chosen = make_chosen(cluster, "docs", "images")
+    make_backup(cluster, scope="collection", collections=["docs"])
+    assert request_expiries(NOW) == []
+    assert chosen.copies.get().held_reason == LAST_PROVEN_OF_CHOSEN
+    make_backup(cluster, scope="collection", collections=["docs", "images", "notes"])
+    assert [job.backup for job in request_expiries(NOW)] == [chosen]
+
+
+def test_a_repair_in_the_cluster_holds_every_copy_of_it(cluster):
+    make_automatic(cluster)
+    repair = make_job(make_copy(make_backup(cluster), state=CopyState.DAMAGED), type=JobType.REPAIR)
+    assert request_expiries(NOW) == []
+    Job.objects.filter(pk=repair.pk).update(state=JobState.FAILED, finished_at=NOW)
+    assert len(request_expiries(NOW)) == 1

@@ -14,7 +14,7 @@ from backups.states import Origin
 from clusters.models import Cluster
 from jobs import firing
 from jobs.endings import settle
-from jobs.firing import MOST_LISTED, fire_due
+from jobs.firing import KEEP_RUNS, MOST_LISTED, correct_due_times, fire_due, forget_old_runs
 from jobs.models import Job, Schedule, ScheduledRun
 from jobs.moves import move_job
 from jobs.schedule_states import RunState
@@ -129,15 +129,30 @@ def test_r10_it_runs_although_somebody_elses_backup_runs(origin):
 
 
 @pytest.mark.django_db
-def test_what_a_rule_refuses_is_missed_with_its_sentence_and_holds_up_nobody(caplog):
+def test_what_a_rule_refuses_is_missed_with_its_sentence_and_holds_up_nobody():
     refused, abolished, fine = make_world(), make_world(), make_world()
     Cluster.objects.filter(pk=refused.cluster_id).update(plan="serverless")
     Schedule.objects.filter(pk=abolished.pk).update(time_zone="Mars/Olympus")
-    assert fire_due(NOON) == 2
+    assert fire_due(NOON) == 3
     assert "Serverless clusters cannot be backed up" in refused.runs.get().reason
+    assert "There is no time zone called Mars/Olympus" in abolished.runs.get().reason
     assert runs_of(fine) == [(NOON, RunState.STARTED)]
-    assert runs_of(abolished) == []
-    assert f"Schedule {abolished.pk} could not be fired" in caplog.text
+
+
+@pytest.mark.django_db
+def test_our_mistake_with_one_schedule_holds_up_no_other_and_is_logged(caplog, monkeypatch):
+    broken, fine = make_world(), make_world()
+    start_run = firing.start_run
+
+    def start_or_break(schedule: Schedule, **arguments: Any) -> ScheduledRun:
+        if schedule == broken:
+            raise ZeroDivisionError
+        return start_run(schedule, **arguments)
+
+    monkeypatch.setattr("jobs.firing.start_run", start_or_break)
+    assert fire_due(NOON) == 1
+    assert (runs_of(broken), runs_of(fine)) == ([], [(NOON, RunState.STARTED)])
+    assert f"Schedule {broken.pk} could not be fired" in caplog.text
 
 
 @pytest.mark.django_db
@@ -202,3 +217,48 @@ def test_due_schedules_are_found_by_the_index_of_the_enabled_ones():
     if connection.vendor == "sqlite":
         assert "SEARCH jobs_schedule USING INDEX schedule_due" in plan
         assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.django_db
+def test_a_time_passed_over_because_a_later_one_was_due_too_is_told_as_it_was():
+    schedule = make_world(cron="*/30 * * * *")
+    fire_due(NOON + HOUR)
+    reasons = list(schedule.runs.filter(state=RunState.MISSED).order_by("due_at").values_list("reason", flat=True))
+    assert len(reasons) == 2
+    assert reasons[0] == (
+        "The scheduler was not running at this time. When it ran again, 2026-11-23 13:00 UTC was due as well, and one "
+        "backup stands for both."
+    )
+
+
+@pytest.mark.django_db
+def test_a_schedule_whose_time_zone_is_gone_is_missed_once_a_day_and_not_every_few_seconds():
+    schedule = make_world(time_zone="Europe/Atlantis")
+    assert fire_due(NOON) == 1
+    assert fire_due(NOON + HOUR) == 0
+    run = schedule.runs.get()
+    assert (run.due_at, run.state) == (NOON, RunState.MISSED)
+    assert "There is no time zone called Europe/Atlantis" in run.reason
+    assert fire_due(NOON + timedelta(days=1)) == 1
+    assert schedule.runs.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_schedule_that_a_wrong_clock_sent_into_the_future_comes_back():
+    schedule = make_world()
+    fire_due(NOON + timedelta(days=365))
+    Job.objects.update(state=JobState.SUCCESSFUL, finished_at=NOON)
+    assert fire_due(NOON + HOUR) == 0
+    assert correct_due_times(NOON) == 1
+    assert correct_due_times(NOON) == 0
+    fire_due(NOON + HOUR)
+    assert (NOON + HOUR, RunState.STARTED) in runs_of(schedule)
+
+
+@pytest.mark.django_db
+def test_runs_are_forgotten_after_their_time_and_their_backups_are_not():
+    schedule = make_world()
+    fire_due(NOON)
+    assert forget_old_runs(NOON + KEEP_RUNS) == 0
+    assert forget_old_runs(NOON + KEEP_RUNS + timedelta(seconds=1)) == 1
+    assert (schedule.runs.count(), Job.objects.count()) == (0, 1)

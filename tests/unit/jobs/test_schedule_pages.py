@@ -19,6 +19,7 @@ from dataplane.errors import ClusterUnreachable
 from dataplane.milvus import CollectionInfo, CollectionRef
 from jobs.models import Job, Schedule, ScheduledRun
 from jobs.retention import LAST_PROVEN, request_expiries
+from jobs.schedule_services import set_enabled
 from jobs.states import JobState, JobType
 from tests.builders import (
     AWS_FRANKFURT,
@@ -233,6 +234,7 @@ def test_what_would_end_earlier_is_listed_before_it_is_saved(admin, cluster):
     assert f"{backup.name} in" in words
     assert f"{stored_at + timedelta(days=2):%Y-%m-%d %H:%M} UTC instead of" in words
     assert "Total in 30 days" in words
+    assert words.count("This would end 1 copy earlier than before") == 1
     assert Copy.objects.get().kept_days == 7
     assert admin.post(edit_url(schedule), shorter | {"accepts_earlier_ends": "on"}).status_code == 302
     assert Copy.objects.get().kept_days == 2
@@ -291,7 +293,8 @@ def test_twenty_schedules_cost_as_many_queries_as_one(admin, cluster):
         job = make_job(backup.copies.get(is_original=True), type=JobType.BACKUP, state=JobState.SUCCESSFUL)
         ScheduledRun.objects.create(schedule=schedule, due_at=timezone.now(), state="started", job=job)
 
-    url, counts = reverse("jobs:schedule-list", args=[cluster.code]), []
+    url, counts = reverse("jobs:schedule-list", args=[cluster.code]), list[int]()
+    admin.get(url)  # the first request of a session writes that down
     for more in (1, 19):
         for _ in range(more):
             add()
@@ -349,3 +352,16 @@ def test_a_refused_removal_says_why(people, client, cluster):
     answer = client.post(url, {"confirmation": cluster.name})
     assert answer.status_code == 422
     assert "is in use by Backup" in text_of(answer)
+
+
+def test_the_regions_stand_in_the_order_of_the_form(admin, cluster):
+    schedule = make_schedule(cluster, targets={FRANKFURT: 3, VIRGINIA: 3})
+    words = text_of(admin.get(schedule.get_absolute_url()))
+    assert words.index("Virginia") < words.index("Frankfurt")
+
+
+def test_a_schedule_that_is_off_says_why_on_its_page_and_in_the_list(admin, cluster, people):
+    schedule = make_schedule(cluster)
+    set_enabled(user=people.owner, schedule=schedule, is_enabled=False)
+    for url in (schedule.get_absolute_url(), reverse("jobs:schedule-list", args=[cluster.code])):
+        assert f"Switched off by {people.owner}" in text_of(admin.get(url))

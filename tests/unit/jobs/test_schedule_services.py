@@ -300,3 +300,33 @@ def test_nothing_is_scheduled_for_a_dropped_cluster(people, cluster):
         create_schedule(user=people.project_admin, cluster=cluster, request=NIGHTLY)
     with pytest.raises(JobRefused, match="was dropped"):
         set_enabled(user=people.project_admin, schedule=schedule, is_enabled=True)
+
+
+def test_a_schedule_whose_time_zone_is_gone_can_be_given_another(people, cluster):
+    schedule = make_schedule(cluster, time_zone="Europe/Atlantis")
+    update_schedule(user=people.owner, schedule=schedule, request=NIGHTLY)
+    schedule.refresh_from_db()
+    assert schedule.next_due_at == due_times(schedule.rule, timezone.now(), 1)[0]
+
+
+def test_why_a_schedule_is_off_is_written_down(people, cluster):
+    schedule = create_schedule(user=people.owner, cluster=cluster, request=NIGHTLY, is_enabled=False)
+    assert schedule.off_reason == f"{people.owner} made it switched off, and nobody has switched it on since."
+    set_enabled(user=people.owner, schedule=schedule, is_enabled=True)
+    schedule.refresh_from_db()
+    assert schedule.off_reason == ""
+    set_enabled(user=people.project_admin, schedule=schedule, is_enabled=False)
+    schedule.refresh_from_db()
+    assert schedule.off_reason.startswith(f"Switched off by {people.project_admin}, 20")
+
+
+def test_deleting_a_schedule_that_is_gone_is_refused(people, cluster):
+    schedule = make_schedule(cluster)
+    delete_schedule(user=people.owner, schedule=Schedule.objects.get())
+    for act in (
+        lambda: delete_schedule(user=people.owner, schedule=schedule),
+        lambda: set_enabled(user=people.owner, schedule=schedule, is_enabled=False),
+        lambda: update_schedule(user=people.owner, schedule=schedule, request=NIGHTLY),
+    ):
+        with pytest.raises(JobRefused, match="has just been deleted"):
+            act()
