@@ -46,16 +46,20 @@ def record(
     outcome: Outcome = Outcome.DONE,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
+    once: bool = False,
 ) -> None:
     """Write down that `user`, or with None the site itself, did `action` to `target`.
 
     Whose log it is follows from `project` or `organization`, or from the target's own. What concerns a person alone, as
     signing in does, is told to every organization they belong to; if that is none, it is nobody's. `details` holds what
-    a reader wants to know besides, a few names and numbers and never a secret.
+    a reader wants to know besides, a few names and numbers and never a secret. With `once` the same is not written
+    again within SAME_REFUSAL_FOR: machines go on asking.
     """
     entry = _entry(action, user, target, current_source())
     entry.outcome, entry.reason, entry.details = outcome, reason[:1000], _bounded(details or {})
     organization_id = _place(entry, target, project, organization)
+    if once and _was_just_said(entry):
+        return
     if organization_id is None:
         person = target if isinstance(target, User) else user
         _save_for(entry, _organizations_of(person) if person else [])
@@ -111,7 +115,7 @@ def _record_refusal(refusal: Refusal, source: Source, *, path: str, code: str) -
         # One organization's owner must not read in their log what there is in another.
         own = _organizations_of(refusal.user)
         organization_id = own[0] if len(own) == 1 else None
-    if not AuditEntry.objects.same_refusal(entry, since=timezone.now() - SAME_REFUSAL_FOR).exists():
+    if not _was_just_said(entry):
         _save_for(entry, [] if organization_id is None else [organization_id])
 
 
@@ -138,6 +142,10 @@ def _code_of(target: models.Model | None) -> str:
 
 def _nobody(source: Source) -> str:
     return f"manage.py {source.command}" if source.command else THE_SITE
+
+
+def _was_just_said(entry: AuditEntry) -> bool:
+    return AuditEntry.objects.like(entry, since=timezone.now() - SAME_REFUSAL_FOR).exists()
 
 
 def _save_for(entry: AuditEntry, organization_ids: list[int]) -> None:

@@ -40,6 +40,9 @@ class Action(TextChoices):
     FACTOR_REMOVED = "person.factor_removed", "removed a second factor"
     IDENTITY_CONNECTED = "person.identity_connected", "signed in by a provider for the first time"
     SESSION_ENDED = "person.session_ended", "ended a session"
+    KEY_MADE = "key.made", "made an API key"
+    KEY_REVOKED = "key.revoked", "revoked an API key"
+    KEY_REFUSED = "key.refused", "used an API key that does not live"
     ACCESS_REFUSED = "access.refused", "opened what is not theirs to open"
 
 

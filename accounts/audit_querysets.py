@@ -40,10 +40,8 @@ class AuditEntryQuerySet(AppendOnlyQuerySet):
     def newer_than(self, entry: AuditEntry) -> AuditEntryQuerySet:
         return self.filter(Q(at__gt=entry.at) | Q(pk__gt=entry.pk), at__gte=entry.at)
 
-    def same_refusal(self, entry: AuditEntry, *, since: datetime) -> AuditEntryQuerySet:
-        """Whether somebody was told exactly this before, as a page that asks every second would be."""
-        same: dict[str, Any] = {
-            name: getattr(entry, name)
-            for name in ("action", "target_type", "target_code", "target_name", "outcome", "reason", "key_code")
-        }
+    def like(self, entry: AuditEntry, *, since: datetime) -> AuditEntryQuerySet:
+        """What says the same as `entry` of the same person, as a page that asks every second would have it said."""
+        names = ("action", "target_type", "target_code", "target_name", "outcome", "reason", "key_code", "address")
+        same: dict[str, Any] = {name: getattr(entry, name) for name in names}
         return self.filter(actor=entry.actor_id, at__gte=since, **same)

@@ -24,5 +24,9 @@ def project_code() -> str:
     return hex_code("proj-", 22)
 
 
+def key_code() -> str:
+    return hex_code("key-", 22)
+
+
 def audit_code() -> str:
     return hex_code("audit-", 22)

@@ -86,6 +86,11 @@ def signed_in(view: _View) -> _View:
     return _declare(Access())(view)
 
 
+def with_key(view: _View) -> _View:
+    """Declare that every program with a living API key may call a view, and nobody else."""
+    return _declare(Access(is_for_machines=True))(view)
+
+
 def open_to_all(why: str) -> Callable[[_View], _View]:
     """Declare that a view asks nobody to sign in, and why that is right."""
     return _declare(Access(why_open=why))
@@ -136,7 +141,7 @@ class GuardMiddleware:
             return HttpResponseNotAllowed(methods)
         if not access.why_open and not request.user.is_authenticated:
             if access.is_for_machines:
-                return _refuse(401, "Sign in first.")
+                return _refuse(401, "Send a valid API key: Authorization: Bearer KEY.")
             return redirect_to_login(request.get_full_path())
         request.access, request.has_asked = access, False
         return self._ask(request, access)
@@ -187,4 +192,5 @@ def _foreign_views() -> Mapping[str, Access]:
 
 
 def _refuse(status: int, sentence: str) -> JsonResponse:
-    return JsonResponse({"error": sentence}, status=status)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return JsonResponse({"error": sentence}, status=status, headers=headers)

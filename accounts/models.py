@@ -8,10 +8,12 @@ from accounts.querysets import OrganizationQuerySet, ProjectQuerySet
 
 from .audit_models import AuditEntry
 from .codes import organization_code, project_code
+from .key_models import ApiKey
 from .privileges import OrganizationRole, Privilege, ProjectRole, Restriction
 from .signin_models import CacheEntry
 
 __all__ = [
+    "ApiKey",
     "AuditEntry",
     "CacheEntry",
     "CustomRole",
@@ -41,10 +43,14 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
+    # Nobody, but what a key of a project acts as; left out wherever people are listed.
+    is_machine = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     # No column: set on the row in memory by whatever lets somebody act with less than all they hold.
     restriction: Restriction | None = None
+    # Nor is this: the key with which a program acts as this user.
+    acting_key: ApiKey | None = None
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -52,7 +58,14 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "email"
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case")]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case"),
+            # What begins so is no digest of any password.
+            models.CheckConstraint(
+                condition=models.Q(is_machine=False) | models.Q(password__startswith="!"),  # noqa: S106
+                name="machine_has_no_password",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("backups.urls")),
     path("prices/", include("pricing.urls")),
     path("", include("accounts.signin_urls")),
+    path("", include("accounts.key_urls")),
     path("health/", views.health_ready, name="health"),
     path("health/live/", views.health_live, name="health-live"),
     path("health/ready/", views.health_ready, name="health-ready"),

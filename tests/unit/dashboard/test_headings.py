@@ -31,6 +31,8 @@ ALONE = (
     "pricing:price-list",
     "pricing:calculator",
     "account:sign-in-security",
+    "keys:key-list",
+    "keys:key-create",
     "account_change_password",
     "account_inactive",
     "account_login",
@@ -72,6 +74,9 @@ PARTS = {
     "pricing:calculator-result",
 }
 NO_PAGES = {
+    "keys:key-revoke",
+    "keys:project-key-revoke",
+    "keys:whoami",
     "account:member-sign-out",
     "account:session-end",
     "account:two-factors-require",
@@ -143,8 +148,17 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
     of_schedule = dict.fromkeys(
         ("jobs:schedule-detail", "jobs:schedule-edit", "jobs:schedule-delete"), [make_schedule(cluster).code]
     )
+    of_project = dict.fromkeys(("keys:project-key-list", "keys:project-key-create"), [people.project.code])
     of_one = {"jobs:job-detail": [original.code], "clusters:store-edit": [people.organization.code, OREGON]}
-    return {**dict.fromkeys(ALONE, []), **of_cluster, **of_collection, **of_backup, **of_schedule, **of_one}
+    return {
+        **dict.fromkeys(ALONE, []),
+        **of_cluster,
+        **of_collection,
+        **of_backup,
+        **of_schedule,
+        **of_project,
+        **of_one,
+    }
 
 
 def levels(page: bytes) -> list[int]:
