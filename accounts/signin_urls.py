@@ -9,7 +9,6 @@ from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as providers
-from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from allauth.usersessions import views as sessions
 from django.urls import include, path, re_path
 
@@ -32,8 +31,8 @@ urlpatterns = [
     path("sign-in/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
     path("sign-in/closed/", account.account_inactive, name="account_inactive"),
     path("sign-in/canceled/", providers.login_cancelled, name="socialaccount_login_cancelled"),
-    path("sign-in/with/<slug:provider_id>/", openid_connect.login, name="openid_connect_login"),
-    path("sign-in/with/<slug:provider_id>/callback/", openid_connect.callback, name="openid_connect_callback"),
+    path("sign-in/with/<slug:provider_id>/", views.provider_sign_in, name="openid_connect_login"),
+    path("sign-in/with/<slug:provider_id>/callback/", views.provider_callback, name="openid_connect_callback"),
     path("sign-out/", account.logout, name="account_logout"),
     path("account/forgotten/", views.forgotten_password, name="account_reset_password"),
     path("account/forgotten/sent/", account.password_reset_done, name="account_reset_password_done"),

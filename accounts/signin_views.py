@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from allauth.account.forms import LoginForm
 from allauth.account.views import LoginView, PasswordResetFromKeyView, PasswordResetView
 from allauth.mfa.base.views import IndexView
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
@@ -16,6 +18,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
+from requests import RequestException
 
 from .access import organizations_with
 from .encryption import check_keys
@@ -26,6 +29,8 @@ from .models import Organization, OrganizationMember
 from .privileges import Privilege
 from .second_factors import factors_of, organizations_that_ask
 from .signin_services import end_session, end_sessions_of, require_two_factors
+
+logger = logging.getLogger(__name__)
 
 _TOO_MANY = "too_many_login_attempts"
 
@@ -42,6 +47,26 @@ class _SignIn(LoginView):
 
 
 sign_in = open_to_all("Here people sign in.")(_SignIn.as_view())
+
+
+def _told_in_words(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """`view` asks the provider, which may be away or send what makes no sense: the page then says so."""
+
+    @wraps(view)
+    def ask(request: HttpRequest, provider_id: str) -> HttpResponse:
+        try:
+            return view(request, provider_id=provider_id)
+        except (RequestException, KeyError) as trouble:
+            logger.warning("The provider of OIDC_ISSUER gave no usable answer: %r", trouble)
+            return render(request, "socialaccount/authentication_error.html", status=502)
+
+    return ask
+
+
+provider_sign_in = open_to_all("Here people sign in by their provider.")(_told_in_words(openid_connect.login))
+provider_callback = open_to_all("The provider sends people back to it, with proof.")(
+    _told_in_words(openid_connect.callback)
+)
 
 
 @open_to_all("Whoever has forgotten the password is not signed in.")
