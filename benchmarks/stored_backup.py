@@ -7,6 +7,7 @@ from dataplane import layout
 from dataplane.commit import commit
 from dataplane.copy import CopyPlan, copy_backup
 from dataplane.stores.base import ObjectStore
+from dataplane.verify import verify_backup
 from tests.unit.dataplane.builders import (
     CLUSTER,
     always_allowed,
@@ -38,3 +39,10 @@ def copy(source: ObjectStore, target: ObjectStore) -> None:
     )
     if report.sent_bytes != report.size_bytes:
         raise AssertionError("The target was not empty: nothing was measured.")
+
+
+def read_back(store: ObjectStore) -> None:
+    """Read every byte of the copy again and compare, as the product does before a copy is available."""
+    report = verify_backup(cluster_id=CLUSTER, backup_id="backup-1", store=store, on_progress=ignore, should_stop=never)
+    if not report.is_sound:
+        raise AssertionError("The copy is not sound: nothing was measured.")
