@@ -1,5 +1,7 @@
 """The audit log's one table."""
 
+from typing import Any
+
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
@@ -57,3 +59,16 @@ class AuditEntry(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.get_action_display()}: {self.target_name}"
+
+    @property
+    def shown_details(self) -> list[tuple[str, str]]:
+        """The details as a reader sees them: lists in one line, and nothing of what is empty."""
+        return [
+            (name.replace("_", " "), _words(value)) for name, value in self.details.items() if value not in ("", [], {})
+        ]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {held}" for name, held in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

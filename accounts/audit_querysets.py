@@ -22,6 +22,10 @@ class AuditEntryQuerySet(AppendOnlyQuerySet):
     def of_project(self, project: Project) -> AuditEntryQuerySet:
         return self.filter(project=project)
 
+    def for_list(self) -> AuditEntryQuerySet:
+        """Everything one row of the log shows, in one query; the newest first."""
+        return self.select_related("project").order_by("-at", "-pk")
+
     def by_person(self, text: str) -> AuditEntryQuerySet:
         """What was done by those whose name or address holds `text`, or by the site itself if it is called so."""
         from .models import User
@@ -30,9 +34,9 @@ class AuditEntryQuerySet(AppendOnlyQuerySet):
         return self.filter(Q(actor__in=people) | Q(actor=None, actor_name__icontains=text))
 
     def between(self, start: datetime | None, end: datetime | None) -> AuditEntryQuerySet:
-        """From `start` until just before `end`; None leaves that side open."""
+        """From `start` until `end`; None leaves that side open."""
         rows = self.filter(at__gte=start) if start else self
-        return rows.filter(at__lt=end) if end else rows
+        return rows.filter(at__lte=end) if end else rows
 
     def older_than(self, entry: AuditEntry) -> AuditEntryQuerySet:
         return self.filter(Q(at__lt=entry.at) | Q(pk__lt=entry.pk), at__lte=entry.at)

@@ -14,13 +14,14 @@ from .privileges import Privilege
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """`may_see_costs` and `may_see_workers`.
+    """`may_see_costs`, `may_see_workers` and `may_see_audit`.
 
     Each costs one query per request, made when a template asks for it, and is false while nobody is signed in.
     """
     questions: dict[str, Callable[[Any], bool]] = {
         "may_see_costs": lambda user: projects_with(user, Privilege.BILLING_VIEW).exists(),
         "may_see_workers": lambda user: organizations_with(user, Privilege.CLUSTER_MANAGE).exists(),
+        "may_see_audit": lambda user: projects_with(user, Privilege.AUDIT_VIEW).exists(),
     }
     return {name: SimpleLazyObject(partial(_answer, request, name, ask)) for name, ask in questions.items()}
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("prices/", include("pricing.urls")),
     path("", include("accounts.signin_urls")),
     path("", include("accounts.key_urls")),
+    path("audit/", include("accounts.audit_urls")),
     path("health/", views.health_ready, name="health"),
     path("health/live/", views.health_live, name="health-live"),
     path("health/ready/", views.health_ready, name="health-ready"),

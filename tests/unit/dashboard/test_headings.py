@@ -31,6 +31,7 @@ ALONE = (
     "pricing:price-list",
     "pricing:calculator",
     "account:sign-in-security",
+    "audit:audit-list",
     "keys:key-list",
     "keys:key-create",
     "account_change_password",
@@ -74,6 +75,7 @@ PARTS = {
     "pricing:calculator-result",
 }
 NO_PAGES = {
+    "audit:audit-csv",
     "keys:key-revoke",
     "keys:project-key-revoke",
     "keys:whoami",
