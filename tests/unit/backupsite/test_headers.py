@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.finders import find
 from django.test import Client, override_settings
 
 from backupsite.security import content_security_policy
@@ -82,3 +83,16 @@ def test_a_form_may_lead_on_to_a_companys_sign_in_and_reports_may_go_to_a_collec
 def test_a_body_that_is_too_large_or_has_no_length_is_not_read(client, length, status):
     answer = client.post("/sign-in/", b"", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=length)
     assert answer.status_code == status
+
+
+def test_plotly_finds_whatever_it_would_write_into_the_page_itself():
+    script = Path(str(find("plotly.min.js"))).read_text()
+    styles = set(re.findall(r'getElementById\("([0-9a-f]{64})"\)', script))
+    assert styles
+    page = (ROOT / "templates/components/_plotly.html").read_text()
+    assert {f'id="{style}"' for style in styles} == set(re.findall(r'id="\w+"', page))
+    assert "plotly.js-style-" in script
+    assert (
+        'id="plotly.js-style-global" class="no-inline-styles"'
+        in (ROOT / "templates/components/_stylesheets.html").read_text()
+    )
