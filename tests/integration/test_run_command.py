@@ -77,6 +77,26 @@ def test_demo_json_is_private_and_says_how_to_get_in(site):
     assert all(user["password"] in site.output for user in site.users.values())
 
 
+@pytest.mark.parametrize(
+    ("head", "statuses"),
+    [
+        ("GET /{long} HTTP/1.1\r\nHost: 127.0.0.1", {"400", "414"}),
+        ("GET /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: {long}", {"400", "431"}),
+        ("GET /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\n{many}", {"400", "431"}),
+        ("GET /sign-in/ HTTP/1.1\r\nHost: evil.example.com", {"400"}),
+        ("POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5242881", {"413"}),
+        ("POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -5", {"400"}),
+        ("nonsense", {"400"}),
+    ],
+)
+def test_requests_without_end_are_refused_by_the_real_server(site, head, statuses):
+    many = "\r\n".join(f"X-{number}: 1" for number in range(200))
+    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
+        connection.sendall(f"{head.format(long='x' * 20_000, many=many)}\r\n\r\n".encode())
+        answer = connection.recv(100).decode()
+    assert answer.split()[1] in statuses
+
+
 def test_keys_are_private(site):
     for name in ("secret.key", "encryption.key"):
         assert stat.S_IMODE((site.var / name).stat().st_mode) == 0o600
