@@ -44,7 +44,9 @@ def main() -> int:
         if not wanted.keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         server = stack.enter_context(PostgresServer(keeps_commits=True)) if wanted.database == "postgres" else None
-        broker = stack.enter_context(BROKERS[wanted.broker]()) if wanted.broker in BROKERS else None
+        broker = BROKERS[wanted.broker]() if wanted.broker in BROKERS else None
+        if broker:
+            stack.enter_context(broker)
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "VAR_DIR": str(folder),
