@@ -142,4 +142,4 @@ def _vouched_person(sociallogin: SocialLogin) -> User | None:
     verified = [address.email for address in sociallogin.email_addresses if address.verified is True]
     if not verified:
         return None
-    return User.objects.filter(email__iexact=verified[0], is_active=True).first()
+    return User.objects.filter(email__iexact=verified[0], is_active=True, is_machine=False).first()

@@ -163,12 +163,14 @@ def _render_security(request: HtmxHttpRequest, *, refusal: Refused | None = None
 
 
 def _members(organization: Organization) -> QuerySet[OrganizationMember]:
-    members = (
-        OrganizationMember.objects.filter(organization=organization).select_related("user").order_by("user__email")
-    )
-    return members.annotate(
-        has_second_factor=Exists(factors_of(OuterRef("user"))),
-        n_sessions=Count("user__usersession"),
+    people = OrganizationMember.objects.filter(organization=organization, user__is_machine=False)
+    return (
+        people.select_related("user")
+        .order_by("user__email")
+        .annotate(
+            has_second_factor=Exists(factors_of(OuterRef("user"))),
+            n_sessions=Count("user__usersession"),
+        )
     )
 
 

@@ -26,7 +26,7 @@ class Command(RecordedCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        person = User.objects.filter(email__iexact=options["email"]).first()
+        person = User.objects.filter(email__iexact=options["email"], is_machine=False).first()
         if person is None:
             raise CommandError(f"There is nobody with the address {options['email']}.")
         if options["remove_second_factors"]:
