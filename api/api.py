@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -66,9 +68,10 @@ def answer_invalid(request: HttpRequest, invalid: ValidationError) -> HttpRespon
     return refuse(code, f"{where}: {first['msg']}."[:500], status=400)
 
 
+@cache
 def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
-    document: dict[str, Any] = api.get_openapi_schema(path_prefix="/v2")
+    document: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix="/v2")))
     document["components"].setdefault("securitySchemes", {})["key"] = {"type": "http", "scheme": "bearer"}
     document["security"] = [{"key": []}]
     return document
