@@ -49,6 +49,9 @@ class Of(Enum):
     """No single row; the privilege must be held in the whole of at least one organization."""
 
 
+# As clients of the control plane API v2 know them: key invalid, no permission; the last is ours.
+CODE_OF_STATUS = {401: 21119, 403: 96015, 404: 40404}
+
 ONE_THING, ANY_PROJECT, ORGANIZATION, ANY_ORGANIZATION = Of
 _FOUND = {ONE_THING: find_with, ORGANIZATION: find_in_organization}
 
@@ -192,5 +195,6 @@ def _foreign_views() -> Mapping[str, Access]:
 
 
 def _refuse(status: int, sentence: str) -> JsonResponse:
+    """As every answer to a program that is no success: a code, which is never 0, and a sentence."""
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    return JsonResponse({"error": sentence}, status=status, headers=headers)
+    return JsonResponse({"code": CODE_OF_STATUS[status], "message": sentence}, status=status, headers=headers)

@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "backupsite.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "api.middleware.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "backupsite.middleware.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -318,6 +319,11 @@ EMBEDDED_CLUSTERS = env.bool("EMBEDDED_CLUSTERS", default=False)
 BROKER_URL = env.str("BROKER_URL", default="").strip()
 if BROKER_URL and not BROKER_URL.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
     raise ImproperlyConfigured("BROKER_URL must begin with redis://, rediss://, amqp:// or amqps://, or be unset.")
+
+# How many calls a second one API key may make, counted over ten seconds.
+API_REQUESTS_PER_SECOND = env.int("API_REQUESTS_PER_SECOND", default=20)
+if API_REQUESTS_PER_SECOND < 1:
+    raise ImproperlyConfigured("API_REQUESTS_PER_SECOND is a number of calls, at least 1.")
 
 # Jobs. A lease that is not renewed for this long is taken for a dead worker's.
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=15)

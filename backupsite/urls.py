@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("jobs.urls")),
     path("", include("backups.urls")),
     path("prices/", include("pricing.urls")),
+    path("", include("api.urls")),
     path("", include("accounts.signin_urls")),
     path("", include("accounts.key_urls")),
     path("audit/", include("accounts.audit_urls")),
