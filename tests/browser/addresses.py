@@ -25,6 +25,11 @@ def addresses(page: Page) -> Iterator[tuple[str, str]]:
         ("calculator", "/prices/calculator/"),
         ("regions", "/settings/regions/"),
         ("add-cluster", "/clusters/new/"),
+        ("password", "/account/password/"),
+        ("two-factors", "/account/two-factor/"),
+        ("passkeys", "/account/passkeys/"),
+        ("sessions", "/account/sessions/"),
+        ("sign-in-security", "/settings/security/"),
     )
     cluster = _first_link(page, "/clusters/", f"main td a:text-is('{CLUSTER}')")
     yield "cluster", cluster
