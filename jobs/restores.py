@@ -11,6 +11,16 @@ from .errors import JobRefused
 MAX_COLLECTION_NAME = 255
 
 
+def describe_leftovers(code: str, cluster: str) -> str:
+    """What a restore may leave behind that ends while no worker holds it: nobody else talks to its cluster."""
+    return f"A collection whose name ends in __restoring_{attempt_id(code)} may be left in {cluster}; drop it there."
+
+
+def attempt_id(code: str) -> str:
+    """The same for every attempt of a restore: by it, a retry finds what an earlier one left behind."""
+    return code.removeprefix("job-")
+
+
 @dataclass(frozen=True)
 class CollectionToRestore:
     """One collection of the backup and the name it gets in the target cluster (same database)."""

@@ -25,7 +25,7 @@ from .endings import settle
 from .errors import JobRefused, StaleJob
 from .models import Job, Schedule
 from .moves import create_job, move_job
-from .restores import RestoreRequest
+from .restores import RestoreRequest, describe_leftovers
 from .states import JobState, JobType
 
 
@@ -190,7 +190,10 @@ def cancel_job(*, user: User, job: Job) -> None:
     note = f"Canceled by {user}"
     try:
         if job.state == JobState.PENDING:
-            move_job(job, JobState.CANCELED, note=note, by=user, reason=f"{note}.")
+            # One that waits between two attempts has written something, and no worker is there to remove it.
+            has_begun = job.type == JobType.RESTORE and job.attempt > 0
+            left = f" {describe_leftovers(job.code, job.cluster.name)}" if has_begun else ""
+            move_job(job, JobState.CANCELED, note=note, by=user, reason=f"{note}.{left}")
             settle(job)
         else:
             move_job(job, JobState.CANCELING, note="Asked to stop", by=user, reason=f"{note}.")

@@ -27,7 +27,7 @@ from .hold import Hold
 from .models import Job
 from .moves import move_job
 from .removals import carry_out_collection, carry_out_deletion, carry_out_expiry
-from .restores import RestoreRequest
+from .restores import RestoreRequest, attempt_id
 from .states import JobState, JobType
 
 # New clusters are Milvus Lite databases, so there is no db_admin whose password R5 would have us make and show.
@@ -223,8 +223,7 @@ def _restore_plan(job: Job, request: RestoreRequest) -> RestorePlan:
         ),
         cu_size=request.cu_size,
         load=request.load,
-        # The same for every attempt: by it, a retry finds what an earlier one left behind.
-        attempt_id=job.code.removeprefix("job-"),
+        attempt_id=attempt_id(job.code),
     )
 
 

@@ -26,6 +26,7 @@ from .looks import is_anything_claimable, is_anything_due
 from .models import Job, Worker
 from .moves import claim_job, move_job
 from .presence import Presence, queues_for, worker_name
+from .restores import describe_leftovers
 from .states import JobState, JobType, backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ def _give_up(job: Job, state: JobState, reason: str) -> None:
 def _end_badly(job: Job, state: JobState, *, reason: str, note: str) -> None:
     try:
         with transaction.atomic():
-            move_job(job, state, note=note, reason=reason)
+            move_job(job, state, note=note, reason=reason[:1000])
             settle(job)
     except (StaleJob, StaleBackup) as stale:
         log.warning("%s was moved by somebody else: %s", job, stale)
@@ -229,15 +230,16 @@ def _release(job_id: int) -> bool:
     expired = (
         Job.objects.with_expired_lease(lease_time()).filter(pk=job_id).select_for_update(of=("self",), no_key=True)
     )
-    job = expired.select_related("copy__backup", "backup").first()
+    job = expired.select_related("copy__backup", "backup", "cluster").first()
     if job is None:
         return False
     silence = f"{job.worker} stopped answering"
+    left = f" {describe_leftovers(job.code, job.cluster.name)}" if job.type == JobType.RESTORE else ""
     if job.state == JobState.CANCELING:
-        _end_badly(job, JobState.CANCELED, reason=job.reason, note=f"{silence}; nothing is left to stop")
+        _end_badly(job, JobState.CANCELED, reason=f"{job.reason}{left}", note=f"{silence}; nothing is left to stop")
     elif job.attempt < job.max_attempts:
         _move_or_let_go(job, JobState.PENDING, note=f"{silence}; the job runs again", not_before=None)
     else:
-        reason = f"{silence}, as had others in {job.attempt} attempts. {OUR_FAULT.format(code=job.code)}"
+        reason = f"{silence}, as had others in {job.attempt} attempts. {OUR_FAULT.format(code=job.code)}{left}"
         _end_badly(job, JobState.CRASHED, reason=reason, note=reason)
     return True

@@ -170,6 +170,14 @@ def test_a_copy_that_is_available_or_a_backup_cannot_be_tried_again(people, clus
             retry_copy(user=people.owner, copy=job.copy)
 
 
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_restore_canceled_between_two_attempts_says_what_it_may_have_left(people, cluster, attempt):
+    job = make_job(make_backup(cluster).copies.get(), type=JobType.RESTORE, attempt=attempt)
+    cancel_job(user=people.owner, job=job)
+    job.refresh_from_db()
+    assert ("may be left in" in job.reason) is (attempt > 0)
+
+
 # Deleting
 
 

@@ -141,3 +141,19 @@ def test_pending_and_ended_jobs_are_left_alone():
     before = list(Job.objects.order_by("pk").values())
     assert sweep() == 0
     assert list(Job.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "end"),
+    [(JobState.CANCELING, 5, JobState.CANCELED), (JobState.IN_PROGRESS, 1, JobState.CRASHED)],
+)
+def test_a_restore_that_ends_with_its_worker_says_what_it_may_have_left(state, attempts, end):
+    cluster = make_cluster(name="docs")
+    job = make_job(
+        make_copy(), type=JobType.RESTORE, cluster=cluster, state=state, lease_until=past(), max_attempts=attempts
+    )
+    assert sweep() == 1
+    job.refresh_from_db()
+    assert job.state == end
+    name = f"__restoring_{job.code.removeprefix('job-')}"
+    assert job.reason.endswith(f"A collection whose name ends in {name} may be left in docs; drop it there.")
