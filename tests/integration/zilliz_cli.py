@@ -90,9 +90,9 @@ class ZillizCli:
         """Code and message of a command that fails."""
         done = self.run(*arguments, "-o", "json", key=key)
         assert done.returncode == 1, f"{arguments}: {done.stdout}{done.stderr}"
-        line = next(line for line in done.stderr.splitlines() if line.startswith("{"))
-        error = json.loads(line)["error"]
-        return error["code"], error["message"]
+        # A hint for the user may stand around it.
+        told, _ = json.JSONDecoder().raw_decode(done.stderr[done.stderr.index("{") :])
+        return told["error"]["code"], told["error"]["message"]
 
 
 class _Vendor:
