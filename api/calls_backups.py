@@ -20,17 +20,23 @@ from clusters.rules import why_not_backed_up
 from jobs.errors import JobRefused
 from jobs.models import Job
 from jobs.restores import CollectionToRestore, RestoreRequest
-from jobs.services import request_backup, request_deletion, request_restore, request_restore_to_new_cluster
+from jobs.services import (
+    request_backup,
+    request_copies,
+    request_deletion,
+    request_restore,
+    request_restore_to_new_cluster,
+)
 
 from . import schemas
 from .errors import ApiRefused, Code, refusing_with
 from .finding import find_backup, find_cluster, find_project, find_region, find_target_cluster
-from .operation import Example, Operations
+from .operation import OURS, Example, Operations
 from .paging import PagingQuery, paged
 from .present import LISTED, backup_detail, backup_out
 from .repeats import find_repeated_backup, find_repeated_restore
 
-BACKUP_FIELDS = {"regions": Code.BAD_REGION, "collections": Code.BACKUP_REFUSED}
+BACKUP_FIELDS = {"regions": Code.BAD_REGION, "collections": Code.BACKUP_REFUSED, "kept_days": Code.BAD_RETENTION}
 RESTORE_FIELDS = {"cu_size": Code.BAD_CU_SIZE, "name": Code.CLUSTER_NAME_TAKEN, "target": Code.BAD_CLUSTER}
 ONE_BACKUP = {"cluster_id": "$cluster", "backup_id": "$backup"}
 
@@ -75,6 +81,15 @@ def add_calls(calls: Operations) -> None:
     )(delete_backup)
     calls.add(
         "POST",
+        "/backupsite/clusters/{cluster_id}/backups/{backup_id}/copies",
+        answers=schemas.JobsStarted,
+        tag=OURS,
+        needs=Privilege.BACKUP_MANAGE,
+        of=ONE_THING,
+        example=Example(ONE_BACKUP, body={"copies": [{"regionId": "gcp-europe-west3"}]}),
+    )(copy_backup)
+    calls.add(
+        "POST",
         "/clusters/{cluster_id}/backups/{backup_id}/restoreCluster",
         answers=schemas.ClusterRestored,
         tag="Restores",
@@ -112,6 +127,16 @@ def add_calls(calls: Operations) -> None:
             },
         ),
     )(restore_collection)
+
+
+def copy_backup(request: HtmxHttpRequest, cluster_id: str, backup_id: str, body: schemas.CopyBackup) -> dict[str, Any]:
+    """Copy a backup that exists to more regions. Copies of an automatic backup say for how many days each is kept."""
+    backup = find_backup(request, cluster_id, backup_id)
+    regions = [find_region(copy.region_id) for copy in body.copies]
+    kept = {copy.region_id: copy.retention_days for copy in body.copies if copy.retention_days is not None}
+    with refusing_with(Code.BACKUP_REFUSED, BACKUP_FIELDS):
+        jobs = request_copies(user=request.user, backup=backup, regions=regions, kept_days_by_region=kept)
+    return {"job_ids": [job.code for job in jobs]}
 
 
 def create_backup(request: HtmxHttpRequest, cluster_id: str, body: schemas.CreateBackup) -> dict[str, Any]:

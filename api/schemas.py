@@ -256,6 +256,19 @@ class JobStarted(Model):
     job_id: str
 
 
+class CopyTo(Model):
+    region_id: Id
+    retention_days: Annotated[int, Field(ge=-(10**9), le=10**9)] | None = None
+
+
+class CopyBackup(Model):
+    copies: Annotated[list[CopyTo], Field(min_length=1, max_length=100)]
+
+
+class JobsStarted(Model):
+    job_ids: list[str]
+
+
 class JobOut(Model):
     job_id: str
     type: str = Field(examples=["BACKUP"])

@@ -116,6 +116,49 @@ def plan_backup(
     return backup
 
 
+@transaction.atomic
+def plan_more_copies(backup: Backup, regions: Sequence[Region], kept_days_by_region: Mapping[str, int]) -> list[Copy]:
+    """Write down copies of a backup that exists, to `regions` that hold none of it yet; nothing is moved.
+
+    Refuses what R2, R3, R8 and R9 forbid, a region without a store or with a copy, and a backup of which nothing is
+    left to copy from.
+    """
+    cluster = backup.cluster
+    if not regions:
+        raise BackupRefused("Choose at least one region.", field="regions")
+    check_copy_targets(cluster.plan, region_facts(cluster.region), [region_facts(region) for region in regions])
+    kept_days = dict(kept_days_by_region)
+    _check_retention(Origin(backup.origin), 1 if backup.origin == Origin.AUTO else None, kept_days, regions)
+    longest = backup.project.organization.max_retention_days
+    for days in kept_days.values():
+        if not 1 <= days <= longest:
+            raise BackupRefused(
+                f"A copy of an automatic backup is kept for 1 to {longest} days, not {days:,}.", field="kept_days"
+            )
+    # Whoever changes one of these copies waits, or has done so and is seen.
+    there = {copy.region_id: copy for copy in backup.copies.select_for_update(of=("self",)).select_related("region")}
+    for region in regions:
+        if region.code in there:
+            copy = there[region.code]
+            raise BackupRefused(
+                f"{backup.name} has a copy in {region} already; it is {copy.get_state_display().lower()}.",
+                field="regions",
+            )
+    if not any(copy.state == CopyState.AVAILABLE for copy in there.values()):
+        raise BackupRefused("No copy of this backup is available, so there is nothing to copy from.")
+    stores = stores_for(backup.project.organization_id, [region.code for region in regions])
+    return Copy.objects.bulk_create(
+        Copy(
+            backup=backup,
+            region=region,
+            store=stores[region.code],
+            origin=backup.origin,
+            kept_days=kept_days.get(region.code),
+        )
+        for region in regions
+    )
+
+
 def check_collections(collections: Sequence[tuple[str, str]] | None) -> None:
     """Raise BackupRefused if nothing is chosen, or something twice; None stands for the whole cluster."""
     if collections is None:

@@ -14,7 +14,7 @@ from accounts.models import Project, User
 from accounts.privileges import Privilege
 from backups.errors import StaleBackup
 from backups.models import Backup, Copy
-from backups.services import clear_reason, move_copy, plan_backup
+from backups.services import clear_reason, move_copy, plan_backup, plan_more_copies
 from backups.states import MAY_BE_MADE_AGAIN, CopyState, Origin
 from clusters.models import Cluster, Region
 from clusters.rules import why_not_backed_up
@@ -200,6 +200,30 @@ def cancel_job(*, user: User, job: Job) -> None:
     except StaleJob as stale:
         raise JobRefused("The job has just moved on. Look again and repeat if needed.") from stale
     record(Action.JOB_CANCELED, user=user, target=job)
+
+
+@refusals_as(Action.COPY_REQUESTED, of="backup")
+@transaction.atomic
+def request_copies(
+    *, user: User, backup: Backup, regions: Sequence[Region], kept_days_by_region: Mapping[str, int] | None = None
+) -> list[Job]:
+    """Queue copies of a backup that exists to more regions; one job for each.
+
+    Those of a backup made by hand are kept until deleted (R8); of an automatic one each says for how many days (R9).
+    """
+    require(user, Privilege.BACKUP_MANAGE, backup.project)
+    try:
+        with transaction.atomic():
+            copies = plan_more_copies(backup, regions, kept_days_by_region or {})
+    except IntegrityError as clash:
+        raise JobRefused("Somebody has just asked for the same copy. Look again.") from clash
+    original = backup.jobs.filter(type=JobType.BACKUP).order_by("pk").last()
+    jobs = [
+        create_job(JobType.COPY, copy=copy, origin=copy.origin, created_by=user, parent=original) for copy in copies
+    ]
+    details = {"regions": [region.code for region in regions], "jobs": [job.code for job in jobs]}
+    record(Action.COPY_REQUESTED, user=user, target=backup, details=details)
+    return jobs
 
 
 @refusals_as(Action.COPY_RETRIED, of="copy")

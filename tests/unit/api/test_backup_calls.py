@@ -186,6 +186,17 @@ def test_deleting_queues_the_removal_of_every_copy(owner, cluster, backup):
     assert {job.target_region_id for job in Job.objects.filter(type=JobType.DELETE)} == {OREGON, VIRGINIA}
 
 
+def test_a_backup_is_copied_to_another_region_later(owner, cluster, backup):
+    url = f"/backupsite/clusters/{cluster.code}/backups/{backup.code}/copies"
+    [code] = owner.ask("POST", url, {"copies": [{"regionId": FRANKFURT}]})["jobIds"]
+    assert Job.objects.get(code=code).target_region_id == FRANKFURT
+    assert owner.refusal("POST", url, {"copies": [{"regionId": FRANKFURT}]})[1] == 96001
+    automatic = make_backup(cluster, kept_days=7)
+    url = f"/backupsite/clusters/{cluster.code}/backups/{automatic.code}/copies"
+    assert owner.refusal("POST", url, {"copies": [{"regionId": FRANKFURT, "retentionDays": 99}]})[1] == 96034
+    owner.ask("POST", url, {"copies": [{"regionId": FRANKFURT, "retentionDays": 9}]})
+
+
 def test_a_backup_in_use_is_not_deleted(owner, cluster, backup):
     make_job(backup.copies.get(is_original=True), type=JobType.RESTORE)
     refused = owner.refusal("DELETE", f"/clusters/{cluster.code}/backups/{backup.code}", {})
