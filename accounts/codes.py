@@ -30,3 +30,15 @@ def key_code() -> str:
 
 def audit_code() -> str:
     return hex_code("audit-", 22)
+
+
+def member_code() -> str:
+    return hex_code("mem-", 22)
+
+
+def custom_role_code() -> str:
+    return hex_code("role-", 22)
+
+
+def invitation_code() -> str:
+    return hex_code("inv-", 22)

@@ -4,10 +4,11 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.querysets import OrganizationQuerySet, ProjectQuerySet
+from accounts.querysets import MemberQuerySet, OrganizationQuerySet, ProjectMemberQuerySet, ProjectQuerySet
 
 from .audit_models import AuditEntry
-from .codes import organization_code, project_code
+from .codes import custom_role_code, member_code, organization_code, project_code
+from .invitation_models import Invitation
 from .key_models import ApiKey
 from .privileges import OrganizationRole, Privilege, ProjectRole, Restriction
 from .signin_models import CacheEntry
@@ -18,6 +19,7 @@ __all__ = [
     "CacheEntry",
     "CustomRole",
     "CustomRolePrivilege",
+    "Invitation",
     "Organization",
     "OrganizationMember",
     "Project",
@@ -94,9 +96,12 @@ class Organization(models.Model):
 
 
 class OrganizationMember(models.Model):
+    code = models.CharField(max_length=40, unique=True, default=member_code, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="organization_memberships")
     role = models.CharField(max_length=20, choices=OrganizationRole.choices, default=OrganizationRole.MEMBER)
+
+    objects = MemberQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -125,6 +130,7 @@ class Project(models.Model):
 class CustomRole(models.Model):
     """A named set of privileges that an organization made for itself."""
 
+    code = models.CharField(max_length=40, unique=True, default=custom_role_code, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="custom_roles")
     name = models.CharField(max_length=120)
 
@@ -133,6 +139,11 @@ class CustomRole(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def held(self) -> frozenset[Privilege]:
+        """No query if the privileges were fetched before."""
+        return frozenset(Privilege(row.privilege) for row in self.privileges.all())
 
 
 class CustomRolePrivilege(models.Model):
@@ -152,6 +163,8 @@ class ProjectMember(models.Model):
     role = models.CharField(max_length=20, choices=ProjectRole.choices)
     custom_role = models.ForeignKey(CustomRole, null=True, blank=True, on_delete=models.PROTECT, related_name="members")
 
+    objects = ProjectMemberQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["project", "user"], name="one_role_per_project_member"),
@@ -163,4 +176,8 @@ class ProjectMember(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.custom_role or self.get_role_display()}"
+        return f"{self.user}: {self.role_name}"
+
+    @property
+    def role_name(self) -> str:
+        return str(self.custom_role or self.get_role_display())

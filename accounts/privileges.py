@@ -99,6 +99,10 @@ class Need:
         return (" or " if self.is_any else " and ").join(f"“{privilege.value}”" for privilege in self.privileges)
 
 
+MEMBERSHIP = Need(())
+"""Asked of one organization: to belong to it, with whatever role."""
+
+
 def all_of(*privileges: Privilege) -> Need:
     return Need(privileges)
 

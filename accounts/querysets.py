@@ -5,6 +5,7 @@ QuerySets take `Any` for their model: named, the model would be looked up before
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -58,3 +59,25 @@ class OrganizationQuerySet(models.QuerySet[Any]):
             return self.none()
         roles = [role for role, held in BY_ORGANIZATION_ROLE.items() if privilege in with_implied(held)]
         return self.of_member(user).filter(members__user=user, members__role__in=roles)
+
+
+class MemberQuerySet(models.QuerySet[Any]):
+    def for_list(self) -> MemberQuerySet:
+        """People by name, with what one row of a members list shows; what keys act as is nobody."""
+        return self.filter(user__is_machine=False).select_related("user").order_by("user__name", "user__email")
+
+
+class ProjectMemberQuerySet(models.QuerySet[Any]):
+    def in_organization(self, organization_id: int) -> ProjectMemberQuerySet:
+        """The roles that people hold in the projects of an organization, with what custom ones hold; two queries."""
+        rows = self.filter(project__organization=organization_id).select_related("project", "custom_role")
+        return rows.prefetch_related("custom_role__privileges").order_by("project__name")
+
+
+class InvitationQuerySet(models.QuerySet[Any]):
+    def open(self, now: datetime) -> InvitationQuerySet:
+        """Those that somebody may still accept."""
+        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
+
+    def for_list(self) -> InvitationQuerySet:
+        return self.select_related("project", "custom_role", "created_by").order_by("email", "pk")

@@ -11,6 +11,7 @@ from django.db import transaction
 from .audit import record
 from .audit_actions import Action
 from .errors import OrganizationExists, Refused
+from .member_services import check_an_owner_stays
 from .models import CustomRole, CustomRolePrivilege, Organization, OrganizationMember, Project, ProjectMember, User
 from .privileges import OrganizationRole, Privilege, ProjectRole
 
@@ -28,13 +29,13 @@ def found_organization(
     ValidationError for a weak password; Refused if the e-mail address is none or taken, or a name is empty or too
     long; OrganizationExists if there is one of this name and `may_share_name` is not set.
     """
-    name, project_name = _checked_name(name, "An organization"), _checked_name(project_name, "A project")
+    name, project_name = checked_name(name, "An organization"), checked_name(project_name, "A project")
     namesake = Organization.objects.filter(name__iexact=name).first()
     if namesake and not may_share_name:
         raise OrganizationExists(namesake.name)
     if User.objects.filter(email__iexact=email).exists():
         raise Refused(f"There is already a person with the address {email}.", field="email")
-    owner = _create_person(email, password, owner_name)
+    owner = create_person(email, password, owner_name)
     organization = Organization.objects.create(name=name)
     project = Project.objects.create(organization=organization, name=project_name)
     OrganizationMember.objects.create(organization=organization, user=owner, role=OrganizationRole.OWNER)
@@ -49,9 +50,13 @@ def set_organization_role(
 ) -> User:
     """Give somebody a role in the whole organization, in place of the one they had there.
 
-    Who is not known yet is made with `password`. ValidationError for a weak one, Refused for no e-mail address.
+    Who is not known yet is made with `password`. ValidationError for a weak one; Refused for no e-mail address, and for
+    the only owner.
     """
     person = _find_or_create_person(email, password)
+    present = OrganizationMember.objects.select_for_update().filter(organization=organization, user=person).first()
+    if present is not None and role != OrganizationRole.OWNER:
+        check_an_owner_stays(present)
     OrganizationMember.objects.update_or_create(organization=organization, user=person, defaults={"role": role})
     record(Action.ROLE_GIVEN, user=None, target=person, organization=organization, details={"role": role})
     return person
@@ -98,7 +103,7 @@ def set_longest_retention(*, organization: Organization, days: int) -> None:
 def _custom_role(organization: Organization, name: str, privileges: Collection[Privilege]) -> CustomRole:
     if not name.strip():
         raise Refused("Name the custom role.", field="custom_role")
-    name = _checked_name(name, "A custom role")
+    name = checked_name(name, "A custom role")
     found = CustomRole.objects.filter(organization=organization, name=name).first()
     if found is None:
         if not privileges:
@@ -117,10 +122,10 @@ def _custom_role(organization: Organization, name: str, privileges: Collection[P
 
 def _find_or_create_person(email: str, password: str | None) -> User:
     found = User.objects.filter(email__iexact=email).first()
-    return found or _create_person(email, password)
+    return found or create_person(email, password)
 
 
-def _create_person(email: str, password: str | None, name: str = "") -> User:
+def create_person(email: str, password: str | None, name: str = "") -> User:
     try:
         User._meta.get_field("email").clean(email, None)
     except ValidationError as error:
@@ -129,7 +134,7 @@ def _create_person(email: str, password: str | None, name: str = "") -> User:
     return User.objects.create_user(email, password, name=name)
 
 
-def _checked_name(name: str, what: str) -> str:
+def checked_name(name: str, what: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"{what} needs a name of 1 to {LONGEST_NAME} characters.", field="name")

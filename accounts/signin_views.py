@@ -23,6 +23,7 @@ from requests import RequestException
 from .access import organizations_with
 from .encryption import check_keys
 from .errors import EncryptionKeysUnusable, Refused
+from .first_start import is_anybody_here
 from .guard import ANY_ORGANIZATION, ORGANIZATION, find, needs, open_to_all, signed_in
 from .http import HtmxHttpRequest
 from .models import Organization, OrganizationMember
@@ -43,7 +44,8 @@ class _SignIn(LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"provider": _provider(), "passkeys_work": _is_named(self.request)}
+        more = {"provider": _provider(), "passkeys_work": _is_named(self.request), "is_empty": not is_anybody_here()}
+        return super().get_context_data(**kwargs) | more
 
 
 sign_in = open_to_all("Here people sign in.")(_SignIn.as_view())

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("accounts.signin_urls")),
     path("", include("accounts.key_urls")),
     path("audit/", include("accounts.audit_urls")),
+    path("", include("accounts.people_urls")),
     path("health/", views.health_ready, name="health"),
     path("health/live/", views.health_live, name="health-live"),
     path("health/ready/", views.health_ready, name="health-ready"),

@@ -46,6 +46,13 @@ def _token_field(help_text: str) -> forms.CharField:
     return forms.CharField(required=False, max_length=500, widget=widget, help_text=help_text)
 
 
+class _ProjectField(forms.ModelChoiceField):
+    """Two organizations may each have a project of the same name."""
+
+    def label_from_instance(self, project: Any) -> str:
+        return f"{project.name} ({project.organization.name})"
+
+
 class ClusterForm(forms.ModelForm):
     name = forms.CharField(max_length=64, validators=[_name_rule])
     cu_size = _cu_size_field(help_text="Decides how many shards a collection may have after a restore.")
@@ -58,8 +65,8 @@ class ClusterForm(forms.ModelForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        projects = projects_with(user, Privilege.CLUSTER_MANAGE)
-        self.fields["project"] = forms.ModelChoiceField(projects, empty_label=None)
+        projects = projects_with(user, Privilege.CLUSTER_MANAGE).select_related("organization")
+        self.fields["project"] = _ProjectField(projects, to_field_name="code", empty_label=None)
         self.fields["region"] = forms.ModelChoiceField(Region.objects.all(), empty_label="Choose a region")
 
 

@@ -7,16 +7,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import organizations_of
-from accounts.guard import ORGANIZATION, find, needs, signed_in
+from accounts.guard import ORGANIZATION, find, needs
 from accounts.http import HtmxHttpRequest
 from accounts.models import Organization
-from accounts.privileges import Privilege
+from accounts.privileges import MEMBERSHIP, Privilege
 from pricing import services
 from pricing.csv_files import FileRefused, ReadSheet, read_sheets, write_sheets
 from pricing.errors import PricesRefused, SheetRefused
@@ -134,11 +133,11 @@ def _add_read(request: HtmxHttpRequest, owner: Organization, read: list[ReadShee
     return []
 
 
-@signed_in
+@needs(MEMBERSHIP, of=ORGANIZATION)
 @require_GET
 def sheet_export(request: HtmxHttpRequest, organization: str) -> HttpResponse:
     """Every sheet that prices a day for the organization, in the form that the import reads."""
-    owner = get_object_or_404(organizations_of(request.user), code=organization)
+    owner = find(Organization.objects.all(), request, code=organization)
     sheets = PriceSheet.objects.of(owner.pk).filter(is_default=True).with_prices()
     text = write_sheets(services.draft_of(sheet) for sheet in sheets)
     return HttpResponse(

@@ -56,6 +56,19 @@ def addresses(page: Page) -> Iterator[tuple[str, str]]:
         yield "job", job
     if job := _first_link(page, "/jobs/", "tr[data-type=copy] a"):
         yield "copy-job", job
+    yield "people", "/people/"
+    yield "your-rights", "/people/rights/"
+    if member := _first_link(page, "/people/", "main td a[href*='/people/members/']"):
+        yield "member", member
+        yield "remove-member", f"{member}remove/"
+    if project := _first_link(page, "/people/", "main a[href*='/projects/proj-']"):
+        yield "project", project
+        yield "invite-to-project", f"{project}invite/"
+    if roles := _first_link(page, "/people/", "main .tabs a[href$='/roles/']"):
+        yield "roles", roles
+        yield "make-role", f"{roles}new/"
+    if settings := _first_link(page, "/people/", "main .tabs a[href$='/settings/']"):
+        yield "organization", settings
     if store := _first_link(page, "/settings/regions/", "main td a[href*='/settings/regions/']"):
         yield "store", store
 

@@ -99,6 +99,14 @@ def test_somebody_who_is_known_keeps_the_password_and_gets_the_new_role(project,
     assert person.project_memberships.get().role == ProjectRole.ADMIN
 
 
+def test_the_only_owner_stays_one_on_the_server_too(project):
+    owner = make_user(organization=project.organization, organization_role=OrganizationRole.OWNER)
+    arguments = ["--organization", project.organization.name, "--role", "billing_admin"]
+    with pytest.raises(CommandError, match="Make somebody else an owner first"):
+        run("add_person", owner.email, *arguments)
+    assert owner.organization_memberships.get().role == OrganizationRole.OWNER
+
+
 def test_a_role_in_a_project_does_not_take_the_organization_away_from_its_owner(project):
     owner = make_user(organization=project.organization, organization_role=OrganizationRole.OWNER)
     add(owner.email, "viewer")

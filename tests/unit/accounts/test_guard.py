@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch, URLResolver, get_resolver
 
@@ -37,7 +39,7 @@ def call(view, user=None, *, method: str = "GET", **arguments):
     request.user = user or AnonymousUser()
     request.resolver_match = ResolverMatch(view, (), arguments)
 
-    def serve(request: HttpRequest) -> HttpResponse:
+    def serve(request: Any) -> HttpResponse:
         refusal = guard.process_view(request, view, (), arguments)
         if refusal is not None:
             return refusal

@@ -6,6 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts import first_start
+from tests.builders import make_people, text_of
+
 pytestmark = pytest.mark.django_db
 COSTS = 'href="/costs/"'
 
@@ -45,6 +48,15 @@ def test_the_navigation_costs_a_page_at_most_one_query(people, client):
     assert len(asked) == 1
 
 
-def test_the_sign_in_page_asks_nothing(client, db, django_assert_num_queries):
+def test_the_sign_in_page_asks_nothing_once_it_knows_that_somebody_is_here(people, client, django_assert_num_queries):
+    client.get("/sign-in/")
     with django_assert_num_queries(0):
         assert client.get("/sign-in/").status_code == 200
+
+
+def test_an_empty_site_says_how_its_first_owner_is_made(client, db):
+    first_start._check_somebody.cache_clear()
+    words = text_of(client.get("/sign-in/"))
+    assert "create_owner" in words
+    make_people()
+    assert "create_owner" not in text_of(client.get("/sign-in/"))

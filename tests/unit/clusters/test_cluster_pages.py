@@ -45,7 +45,7 @@ def admin(people, client) -> Client:
 @pytest.fixture
 def form(people) -> dict[str, object]:
     return {
-        "project": people.project.pk,
+        "project": people.project.code,
         "name": "docs",
         "plan": "dedicated",
         "region": OREGON,
@@ -107,7 +107,7 @@ def test_bad_input_gets_a_sentence_and_registers_nothing(admin, form, changes, s
 
 
 def test_a_project_of_strangers_is_no_choice(admin, form):
-    answer = admin.post(NEW, form | {"project": make_project(name="Secret").pk})
+    answer = admin.post(NEW, form | {"project": make_project(name="Secret").code})
     assert answer.status_code == 422
     assert "Secret" not in text_of(answer)
     assert not Cluster.objects.exists()

@@ -29,7 +29,7 @@ def save_store(client: Client, people, url: str, options: str = "", region: str 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "169.254.169.254", "10.0.0.1"])
 def test_a_cluster_on_this_machine_or_in_a_network_that_is_not_allowed_is_not_registered(owner, people, host):
-    form = {"project": people.project.pk, "name": "inner", "plan": "dedicated", "region": OREGON, "cu_size": "1"}
+    form = {"project": people.project.code, "name": "inner", "plan": "dedicated", "region": OREGON, "cu_size": "1"}
     answer = owner.post(reverse("clusters:cluster-create"), form | {"endpoint": f"http://{host}:19530", "token": "t"})
     assert answer.status_code == 422
     # A name inside is no news for whoever types it: the page does not say what it means.

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from accounts.models import CustomRole, OrganizationMember
 from backups.states import BackupState, CopyState
 from clusters.models import Cluster
 from dataplane.errors import ClusterUnreachable
@@ -32,6 +33,9 @@ ALONE = (
     "pricing:calculator",
     "account:sign-in-security",
     "audit:audit-list",
+    "people:invitation",
+    "people:member-list",
+    "people:own-rights",
     "keys:key-list",
     "keys:key-create",
     "account_change_password",
@@ -66,6 +70,7 @@ IN_A_ROW = {
 }
 # What answers with a part of a page, or with no page at all.
 PARTS = {
+    "dashboard:latest-jobs",
     "backups:backup-copies",
     "jobs:backup-quote",
     "jobs:job-progress",
@@ -76,6 +81,16 @@ PARTS = {
 }
 NO_PAGES = {
     "audit:audit-csv",
+    "pricing:sheet-export",
+    "pricing:sheet-withdraw",
+    "people:invitation-open",
+    "people:invitation-revoke",
+    "people:member-role",
+    "people:project-add",
+    "people:project-invitation-revoke",
+    "people:project-member-remove",
+    "people:project-member-role",
+    "people:project-rename",
     "keys:key-revoke",
     "keys:project-key-revoke",
     "keys:whoami",
@@ -150,7 +165,36 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
     of_schedule = dict.fromkeys(
         ("jobs:schedule-detail", "jobs:schedule-edit", "jobs:schedule-delete"), [make_schedule(cluster).code]
     )
-    of_project = dict.fromkeys(("keys:project-key-list", "keys:project-key-create"), [people.project.code])
+    of_project = dict.fromkeys(
+        (
+            "keys:project-key-list",
+            "keys:project-key-create",
+            "people:project-detail",
+            "people:project-invite",
+        ),
+        [people.project.code],
+    )
+    of_organization = dict.fromkeys(
+        (
+            "people:organization-invite",
+            "people:organization-settings",
+            "people:project-create",
+            "people:role-create",
+            "people:role-list",
+            "pricing:sheet-import",
+        ),
+        [people.organization.code],
+    )
+    member = OrganizationMember.objects.get(user=people.viewer)
+    role = CustomRole.objects.get(members__user=people.backup_manager)
+    of_people = {
+        "people:member-detail": [member.code],
+        "people:member-remove": [member.code],
+        "people:project-member": [people.project.code, member.code],
+        "people:role-delete": [role.code],
+        "people:role-edit": [role.code],
+    }
+    of_provider = {"pricing:sheet-create": [people.organization.code, "gcp"]}
     of_one = {"jobs:job-detail": [original.code], "clusters:store-edit": [people.organization.code, OREGON]}
     return {
         **dict.fromkeys(ALONE, []),
@@ -159,6 +203,9 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
         **of_backup,
         **of_schedule,
         **of_project,
+        **of_organization,
+        **of_people,
+        **of_provider,
         **of_one,
     }
 
