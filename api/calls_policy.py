@@ -75,7 +75,12 @@ def describe_policy(request: HtmxHttpRequest, cluster_id: str) -> dict[str, Any]
     cluster = find_cluster(request, cluster_id)
     schedule = find_policy(cluster)
     if schedule is None or not schedule.is_enabled or schedule.window_start is None:
-        nothing = {"start_time": None, "frequency": None, "retention_days": 0, "cross_region_copies": []}
+        nothing: dict[str, Any] = {
+            "start_time": None,
+            "frequency": None,
+            "retention_days": 0,
+            "cross_region_copies": [],
+        }
         return {"cluster_id": cluster.code, "status": "DISABLED"} | nothing
     return {
         "cluster_id": cluster.code,

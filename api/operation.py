@@ -78,8 +78,9 @@ class Operations:
         patterns: dict[str, URLPattern] = {}
         for pattern in self.api.urls[0]:
             route = str(pattern.pattern)
-            if route in by_route and route not in patterns:
-                pattern.callback.access = self._access[by_route[route]]
+            if isinstance(pattern, URLPattern) and route in by_route and route not in patterns:
+                view: Any = pattern.callback
+                view.access = self._access[by_route[route]]
                 patterns[route] = pattern
         # What is spelled out goes before what a name stands for.
         return sorted(patterns.values(), key=lambda pattern: str(pattern.pattern).replace("<", "~"))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def continent(name: str) -> Area:
     return Area(Scope.CONTINENT, name)
 
 
-def draft(*lines: PriceLine, **changes: object) -> SheetDraft:
+def draft(*lines: PriceLine, **changes: Any) -> SheetDraft:
     whole = SheetDraft("gcp", "Contract 2026", date(2026, 12, 1), "USD", "Our contract", lines or (storage(ANYWHERE),))
     return replace(whole, **changes)
 

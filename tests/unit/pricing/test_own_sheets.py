@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,16 @@ def storage(price: str, region: str = "") -> PriceLine:
     return PriceLine(LineKind.STORAGE, ANYWHERE, target, Decimal(price))
 
 
-def draft(*lines: PriceLine, **changes: object) -> SheetDraft:
+def draft(*lines: PriceLine, **changes: Any) -> SheetDraft:
     return replace(
         SheetDraft("gcp", "Contract", TOMORROW, "USD", "Our contract", lines or (storage("0.01"),)), **changes
     )
+
+
+def known_today() -> SheetDraft:
+    sheet = PriceSheet.objects.with_prices().valid_on(TODAY, "gcp")
+    assert sheet is not None
+    return draft_of(sheet)
 
 
 @pytest.fixture
@@ -83,7 +90,7 @@ def test_a_sheet_that_begins_today_or_earlier_may_not_change_a_price(add, day):
 
 def test_a_sheet_that_begins_earlier_may_add_prices_that_were_missing(people, add):
     long_ago = TODAY - timedelta(days=30)
-    known = draft_of(PriceSheet.objects.with_prices().valid_on(TODAY, "gcp"))
+    known = known_today()
     europe = PriceLine(LineKind.TRANSFER, Area(Scope.CONTINENT, "Europe"), ANYWHERE, Decimal("0.12"))
     assert rates_for("gcp", TODAY).transfer_price(FRANKFURT, OREGON) is None
     add(draft(*known.lines, europe, valid_from=long_ago))
@@ -93,7 +100,7 @@ def test_a_sheet_that_begins_earlier_may_add_prices_that_were_missing(people, ad
 
 
 def test_days_that_a_later_own_sheet_prices_are_none_of_an_earlier_ones_business(people, add):
-    known = draft_of(PriceSheet.objects.with_prices().valid_on(TODAY, "gcp"))
+    known = known_today()
     [changed] = add(draft(*(replace(line, price=Decimal(1)) for line in known.lines)))
     later = TOMORROW + timedelta(days=10)
     add(replace(known, name="Until then", valid_from=TODAY), today=later - timedelta(days=5))
