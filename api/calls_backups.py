@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from django.db.models import QuerySet
 from ninja import Query
 
-from accounts.access import projects_with
 from accounts.guard import ONE_THING
 from accounts.http import HtmxHttpRequest
 from accounts.models import User
@@ -32,7 +31,7 @@ from . import schemas
 from .errors import ApiRefused, Code, refusing_with
 from .finding import find_backup, find_cluster, find_project, find_region, find_target_cluster
 from .operation import OURS, Example, Operations
-from .paging import PagingQuery, paged
+from .paging import PagingQuery, of_projects, paged
 from .present import LISTED, backup_detail, backup_out
 from .repeats import find_repeated_backup, find_repeated_restore
 
@@ -186,8 +185,8 @@ def list_backups(
     request: HtmxHttpRequest, paging: PagingQuery, filters: Annotated[schemas.BackupFilters, Query(...)]
 ) -> dict[str, Any]:
     """Backups that can be restored from or are being made, newest first."""
-    mine = projects_with(request.user, Privilege.BACKUP_VIEW).values("pk")
-    backups = Backup.objects.filter(project__in=mine, state__in=LISTED).for_list().select_related("project")
+    backups = Backup.objects.filter(state__in=LISTED).for_list().select_related("project")
+    backups = of_projects(backups.order_by("-created_at", "-pk"), request.user, Privilege.BACKUP_VIEW)
     return paged(_filtered(backups, filters), paging, "backups", backup_out)
 
 

@@ -19,7 +19,7 @@ from . import schemas
 from .errors import ApiRefused, Code, refusing_with
 from .finding import find_backup, find_job
 from .operation import OURS, Example, Operations
-from .paging import PagingQuery, paged
+from .paging import PagingQuery, of_projects, paged
 from .present import job_out, states_of
 
 ONE_JOB = {"job_id": "$job"}
@@ -80,7 +80,8 @@ def list_jobs(
     request: HtmxHttpRequest, paging: PagingQuery, filters: Annotated[schemas.JobFilters, Query(...)]
 ) -> dict[str, Any]:
     """Jobs of every project in which the key may look at backups, newest first."""
-    jobs = Job.objects.visible_to(request.user).for_row().order_by("-created_at", "-pk")
+    jobs = Job.objects.for_row().order_by("-created_at", "-pk")
+    jobs = of_projects(jobs, request.user, Privilege.BACKUP_VIEW)
     if filters.project_id is not None:
         jobs = jobs.filter(project__code=filters.project_id)
     if filters.cluster_id is not None:

@@ -41,7 +41,11 @@ class Backup(models.Model):
                 name="available_backup_knows_its_size",
             ),
         ]
-        indexes = [models.Index(fields=["project", "-created_at"])]
+        indexes = [
+            models.Index(fields=["project", "-created_at"]),
+            # Who may see every project is shown the newest of all.
+            models.Index(fields=["-created_at", "-id"], name="backup_newest_first"),
+        ]
         ordering = ["-created_at", "-pk"]
 
     def __str__(self) -> str:

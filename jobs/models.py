@@ -127,6 +127,8 @@ class Job(models.Model):
             models.Index(fields=["target_region"], condition=Q(lease_until__isnull=False), name="job_held_by_region"),
             models.Index(fields=["backup"], condition=Q(lease_until__isnull=False), name="job_held_by_backup"),
             models.Index(fields=["project", "-created_at"]),
+            # Who may see every project is shown the newest of all.
+            models.Index(fields=["-created_at", "-id"], name="job_newest_first"),
             # Every hour each place is asked when it was last rid of its leftovers.
             models.Index(
                 fields=["cluster", "target_region"], condition=Q(type=JobType.COLLECT), name="job_collections_by_place"

@@ -153,6 +153,7 @@ def test_a_backup_tells_its_size_its_end_and_its_collections(owner, cluster):
     assert told["size"] == backup.size_bytes
     assert told["creationMethod"] == "AUTO"
     expires = backup.copies.get(is_original=True).expires_at
+    assert expires is not None
     assert told["expireTime"] == expires.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert [
         (part["dbName"], [row["collectionName"] for row in part["collections"]]) for part in told["dbCollections"]

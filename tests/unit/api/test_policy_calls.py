@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ POLICY = {
         {"regionId": FRANKFURT, "retentionDays": 30},
     ],
 }
-DISABLED = {"status": "DISABLED", "startTime": None, "frequency": None, "retentionDays": 0, "crossRegionCopies": []}
+DISABLED: dict[str, Any] = {"status": "DISABLED", "startTime": None, "frequency": None, "retentionDays": 0, "crossRegionCopies": []}
 
 
 @pytest.fixture
