@@ -31,7 +31,7 @@ from . import schemas
 from .errors import ApiRefused, Code, refusing_with
 from .finding import find_backup, find_cluster, find_project, find_region, find_target_cluster
 from .operation import OURS, Example, Operations
-from .paging import PagingQuery, of_projects, paged
+from .paging import PagingQuery, paged, projects_seen
 from .present import LISTED, backup_detail, backup_out
 from .repeats import find_repeated_backup, find_repeated_restore
 
@@ -186,8 +186,8 @@ def list_backups(
 ) -> dict[str, Any]:
     """Backups that can be restored from or are being made, newest first."""
     backups = Backup.objects.filter(state__in=LISTED).for_list().select_related("project")
-    backups = of_projects(backups.order_by("-created_at", "-pk"), request.user, Privilege.BACKUP_VIEW)
-    return paged(_filtered(backups, filters), paging, "backups", backup_out)
+    projects = projects_seen(request.user, Privilege.BACKUP_VIEW)
+    return paged(_filtered(backups, filters), paging, "backups", backup_out, projects=projects)
 
 
 def _filtered(backups: QuerySet[Backup], filters: schemas.BackupFilters) -> QuerySet[Backup]:

@@ -19,7 +19,7 @@ from . import schemas
 from .errors import ApiRefused, Code, refusing_with
 from .finding import find_backup, find_job
 from .operation import OURS, Example, Operations
-from .paging import PagingQuery, of_projects, paged
+from .paging import PagingQuery, paged, projects_seen
 from .present import job_out, states_of
 
 ONE_JOB = {"job_id": "$job"}
@@ -80,15 +80,15 @@ def list_jobs(
     request: HtmxHttpRequest, paging: PagingQuery, filters: Annotated[schemas.JobFilters, Query(...)]
 ) -> dict[str, Any]:
     """Jobs of every project in which the key may look at backups, newest first."""
-    jobs = Job.objects.for_row().order_by("-created_at", "-pk")
-    jobs = of_projects(jobs, request.user, Privilege.BACKUP_VIEW)
+    jobs = Job.objects.for_row()
     if filters.project_id is not None:
         jobs = jobs.filter(project__code=filters.project_id)
     if filters.cluster_id is not None:
         jobs = jobs.filter(cluster__code=filters.cluster_id)
     if filters.status is not None:
         jobs = jobs.filter(state__in=states_of(filters.status))
-    return paged(jobs, paging, "jobs", job_out)
+    projects = projects_seen(request.user, Privilege.BACKUP_VIEW)
+    return paged(jobs, paging, "jobs", job_out, projects=projects)
 
 
 def cancel_job(request: HtmxHttpRequest, job_id: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from . import schemas
 from .errors import ApiRefused, Code, refusing_with
 from .finding import clusters_shown, find_cluster, find_project, find_region, missing_as
 from .operation import OURS, Example, Operations
-from .paging import PagingQuery, of_projects, paged
+from .paging import PagingQuery, paged, projects_seen
 from .present import cluster_out
 
 CLUSTER_FIELDS = {"name": Code.CLUSTER_NAME_TAKEN, "cu_size": Code.BAD_CU_SIZE, "region": Code.BAD_REGION}
@@ -158,10 +158,10 @@ def list_clusters(
     project_id: Annotated[str | None, Query(alias="projectId", max_length=80)] = None,
 ) -> dict[str, Any]:
     """Clusters of every project in which the key may look at clusters, newest first."""
-    clusters = of_projects(clusters_shown(), request.user, Privilege.CLUSTER_VIEW)
+    clusters, projects = clusters_shown(), projects_seen(request.user, Privilege.CLUSTER_VIEW)
     if project_id is not None:
         clusters = clusters.filter(project__code=project_id)
-    return paged(clusters, paging, "clusters", cluster_out)
+    return paged(clusters, paging, "clusters", cluster_out, projects=projects)
 
 
 def describe_cluster(request: HtmxHttpRequest, cluster_id: str) -> dict[str, Any]:

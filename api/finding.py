@@ -41,7 +41,6 @@ def clusters_shown() -> ClusterQuerySet:
         Cluster.objects.existing()
         .select_related("region", "project__organization")
         .annotate(backup_count=Count("backups", filter=listed), is_being_restored=Exists(restores))
-        .order_by("-created_at", "-pk")
     )
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from django.core.cache import cache
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from ninja import Query
 from pydantic import Field
 
@@ -21,6 +21,7 @@ LARGEST_PAGE = 100
 LAST_PAGE = 1_000_000_000
 COUNTED_EXACTLY = 1_000
 REMEMBERED_SECONDS = 30
+MERGED_AT_MOST = 20_000
 
 
 class Paging(Model):
@@ -37,29 +38,40 @@ class PageOf(Model):
 PagingQuery = Annotated[Paging, Query(...)]
 
 
-def of_projects(rows: QuerySet[Any], user: User, privilege: Privilege) -> QuerySet[Any]:
-    """Those of `rows` whose project `user` may see.
-
-    Who may see every project there is gets them unfiltered, and one project is named: so the database can read the
-    newest rows from an index, where it would have to sort all that some of many projects hold.
-    """
+def projects_seen(user: User, privilege: Privilege) -> list[int] | None:
+    """The row numbers of the projects in which `user` holds `privilege`; None if those are all there are."""
     mine = list(projects_with(user, privilege).order_by("pk").values_list("pk", flat=True))
-    if not Project.objects.exclude(pk__in=mine).exists():
-        return rows
-    return rows.filter(project=mine[0]) if len(mine) == 1 else rows.filter(project__in=mine)
+    return mine if Project.objects.exclude(pk__in=mine).exists() else None
 
 
-def paged(rows: QuerySet[Any], paging: Paging, name: str, present: Callable[[Any], Any]) -> dict[str, Any]:
-    """One page of `rows`, which have an order of their own, under `name`."""
+def paged(
+    rows: QuerySet[Any], paging: Paging, name: str, present: Callable[[Any], Any], *, projects: list[int] | None
+) -> dict[str, Any]:
+    """One page of those of `rows` that belong to `projects` (None: to any), newest first, under `name`."""
     begin = (paging.current_page - 1) * paging.page_size
-    count = _count(rows)
-    page = list(rows[begin : begin + paging.page_size]) if begin < count else []
+    count = _count(rows if projects is None else rows.filter(project__in=projects))
+    page = _newest(rows, projects, begin, paging.page_size) if begin < count else []
     return {
         "count": count,
         "current_page": paging.current_page,
         "page_size": paging.page_size,
         name: [present(row) for row in page],
     }
+
+
+def _newest(rows: QuerySet[Any], projects: list[int] | None, begin: int, size: int) -> QuerySet[Any]:
+    """In one query, of which an index gives the order: a database would sort all that some of many projects hold."""
+    end = begin + size
+    rows = rows.order_by("-created_at", "-pk")
+    if projects is None:
+        return rows[begin:end]
+    if len(projects) * end > MERGED_AT_MOST:
+        return rows.filter(project__in=projects)[begin:end]
+    # Whatever is on the page is among the newest of its own project.
+    candidates = Q(pk__in=[])
+    for project in projects:
+        candidates |= Q(pk__in=rows.filter(project=project).values("pk")[:end])
+    return rows.filter(candidates)[begin:end]
 
 
 def _count(rows: QuerySet[Any]) -> int:
