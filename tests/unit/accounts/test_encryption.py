@@ -99,10 +99,20 @@ def test_rows_hold_secrets_before_and_after_they_are_saved_and_when_they_are_fet
 
 
 @pytest.mark.django_db
-def test_a_dump_can_be_loaded_where_other_keys_are_used(settings):
-    make_cluster(token="token")
-    dumped = serializers.serialize("json", Cluster.objects.all())
-    settings.ENCRYPTION_KEYS = [NEW]
+def test_a_dump_holds_ciphertext_and_can_be_loaded_where_its_key_is(settings):
+    make_cluster(token="planted")
+    make_cluster(token="")
+    dumped = serializers.serialize("json", Cluster.objects.order_by("pk"))
+    assert "planted" not in dumped
+    settings.ENCRYPTION_KEYS = [NEW, *settings.ENCRYPTION_KEYS]
     for row in serializers.deserialize("json", dumped):
         row.save()
-    assert Cluster.objects.get().token.reveal() == "token"
+    assert [cluster.token.reveal() for cluster in Cluster.objects.order_by("pk")] == ["planted", ""]
+
+
+@pytest.mark.django_db
+def test_what_somebody_types_is_never_taken_for_a_ciphertext():
+    cluster = make_cluster(token="encrypted:gAAAA")
+    Cluster.objects.filter(pk=cluster.pk).update(token="encrypted:x")
+    assert Cluster.objects.get().token.reveal() == "encrypted:x"
+    assert cluster.token.reveal() == "encrypted:gAAAA"
