@@ -84,7 +84,12 @@ def test_a_server_that_cannot_copy_an_object_says_so(s3_url: str) -> None:
 
 def test_bytes_pass_through_us_where_servers_or_credentials_differ(s3_url: str, tmp_path: Path) -> None:
     target = open_bucket(s3_url)
-    others = open_bucket(s3_url, secret="another"), open_bucket(f"{s3_url}0"), LocalStore(tmp_path), MemoryStore()
+    others = (
+        open_bucket(s3_url, secret="another"),
+        open_bucket(f"http://127.0.0.1:{free_port()}"),
+        LocalStore(tmp_path),
+        MemoryStore(),
+    )
     for source in others:
         assert target.copier(source) is None
         assert source.copier(target) is None
