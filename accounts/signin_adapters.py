@@ -72,6 +72,7 @@ class TwoFactorAdapter(DefaultMFAAdapter):
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": SignInAdapter.error_messages["incorrect_code"],
+        "incorrect_passkey": "That passkey is not right, or took too long. Try again.",
     }
 
     def encrypt(self, text: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from allauth.account import forms as account
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
@@ -76,6 +79,35 @@ class ActivateAppForm(_WithCode, totp.ActivateTOTPForm):
     helps = {"code": "The six digits that the app shows now."}
 
 
+@contextmanager
+def _told_of_passkeys() -> Iterator[None]:
+    """Says of what is wrong that it is a passkey; what no browser sends makes the libraries stumble, each in its way."""
+    try:
+        yield
+    except forms.ValidationError as refusal:
+        if getattr(refusal, "code", "") != "incorrect_code":
+            raise
+        raise get_adapter().validation_error("incorrect_passkey") from refusal
+    except (ValueError, TypeError, LookupError, AttributeError) as nonsense:
+        raise get_adapter().validation_error("incorrect_passkey") from nonsense
+
+
+class PasskeyStepForm(webauthn.AuthenticateWebAuthnForm):
+    """After the password."""
+
+    def clean_credential(self) -> Any:
+        with _told_of_passkeys():
+            return super().clean_credential()
+
+
+class PasskeySignInForm(PasskeyStepForm, webauthn.LoginWebAuthnForm):
+    """Instead of it."""
+
+
+class ConfirmByPasskeyForm(PasskeyStepForm, webauthn.ReauthenticateWebAuthnForm):
+    pass
+
+
 class AddPasskeyForm(_InOurWords, webauthn.AddWebAuthnForm):
     labels = {"passwordless": "Sign in with it alone, without a password"}
     helps = {
@@ -87,6 +119,11 @@ class AddPasskeyForm(_InOurWords, webauthn.AddWebAuthnForm):
         super().__init__(*args, **kwargs)
         _limit_name(self)
         self.fields["passwordless"].initial = True
+
+    def clean(self) -> dict[str, Any]:
+        with _told_of_passkeys():
+            cleaned: dict[str, Any] = super().clean()
+        return cleaned
 
 
 class RenamePasskeyForm(_InOurWords, webauthn.EditWebAuthnForm):

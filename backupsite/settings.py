@@ -3,6 +3,7 @@
 Every name can also be given as `NAME_FILE`, the path of a file that holds the value.
 """
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ OIDC_ISSUER = env.str("OIDC_ISSUER", default="").strip().rstrip("/")
 OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="").strip()
 if bool(OIDC_ISSUER) != bool(OIDC_CLIENT_ID):
     raise ImproperlyConfigured("OIDC_ISSUER and OIDC_CLIENT_ID are needed together, with OIDC_CLIENT_SECRET.")
-if OIDC_ISSUER and not OIDC_ISSUER.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+if OIDC_ISSUER and not re.match(r"https://|http://(localhost|127\.0\.0\.1)(:|/|$)", OIDC_ISSUER):
     raise ImproperlyConfigured("OIDC_ISSUER must begin with https://: what it says decides who may come in.")
 # Where the provider's sign-in page lies, if not at the issuer's own origin: our form leads there.
 OIDC_SIGN_IN_ORIGIN = env.str("OIDC_SIGN_IN_ORIGIN", default="/".join(OIDC_ISSUER.split("/")[:3])).strip()
@@ -261,6 +262,9 @@ MFA_FORMS = {
     "activate_totp": "accounts.signin_forms.ActivateAppForm",
     "add_webauthn": "accounts.signin_forms.AddPasskeyForm",
     "edit_webauthn": "accounts.signin_forms.RenamePasskeyForm",
+    "authenticate_webauthn": "accounts.signin_forms.PasskeyStepForm",
+    "login_webauthn": "accounts.signin_forms.PasskeySignInForm",
+    "reauthenticate_webauthn": "accounts.signin_forms.ConfirmByPasskeyForm",
 }
 
 # The provider of OIDC_ISSUER, above.

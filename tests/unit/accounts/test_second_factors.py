@@ -6,7 +6,6 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet
 from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
 from django.http import HttpResponse
@@ -14,10 +13,9 @@ from django.test import Client
 from django.urls import resolve
 
 from accounts.audit_actions import Action, Outcome
-from accounts.errors import SecretUnreadable
 from accounts.models import AuditEntry
 from accounts.privileges import Restriction
-from accounts.second_factors import encrypt_again, has_second_factor
+from accounts.second_factors import has_second_factor
 from accounts.signin_middleware import TwoFactorMiddleware
 from tests.builders import make_user
 from tests.unit.accounts.signin import (
@@ -133,19 +131,6 @@ def test_keys_of_apps_and_recovery_codes_are_encrypted_where_they_lie(vera):
     assert secret not in stored
     assert codes[0] not in stored
     assert secret_in(vera) == secret
-
-
-def test_keys_of_apps_can_be_encrypted_again_with_a_new_key(vera, settings):
-    secret, codes = give_app(vera), give_recovery_codes(vera)
-    old = settings.ENCRYPTION_KEYS
-    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
-    assert encrypt_again() == 2
-    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
-    assert secret_in(vera) == secret
-    assert give_recovery_codes(vera) == codes
-    settings.ENCRYPTION_KEYS = old
-    with pytest.raises(SecretUnreadable):
-        encrypt_again()
 
 
 def test_without_a_key_to_encrypt_with_the_page_says_so(client, vera, settings):

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.audit_actions import Action, Outcome
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, CacheEntry
 from tests.unit.accounts.signin import ELSEWHERE, PASSWORD, is_signed_in, sign_in, with_password
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +82,14 @@ def test_ten_wrong_passwords_from_one_address_are_enough_whoever_they_are_for(cl
     for number in range(10):
         sign_in(client, f"person-{number}@example.com", "wrong")
     assert sign_in(client, vera).status_code == 429
+
+
+def test_attempts_are_counted_where_other_processes_see_them(client, vera):
+    sign_in(client, vera, "wrong")
+    assert (
+        CacheEntry.objects.filter(cache_key__contains="login_failed").count() == 2
+    )  # the account here, and the address
+    assert vera.email not in "".join(CacheEntry.objects.values_list("cache_key", flat=True))
 
 
 def test_a_right_password_in_between_gives_no_fresh_attempts(client, people, vera):

@@ -83,3 +83,19 @@ def test_https_binds_this_host_alone_unless_its_siblings_are_meant(tmp_path: Pat
     wide = settings_with(VAR_DIR=str(tmp_path), HSTS_INCLUDE_SUBDOMAINS="true", HSTS_PRELOAD="true")
     assert wide["hsts"] == [31_536_000, True, True]
     assert settings_with(VAR_DIR=str(tmp_path), HTTPS="false")["hsts"] == [0, False, False]
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"OIDC_ISSUER": "https://id.example.com"}, "OIDC_ISSUER and OIDC_CLIENT_ID are needed together"),
+        ({"OIDC_CLIENT_ID": "backupsite"}, "OIDC_ISSUER and OIDC_CLIENT_ID are needed together"),
+        ({"OIDC_ISSUER": "http://id.example.com", "OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER must begin with https://"),
+        ({"OIDC_ISSUER": "http://localhost.example.com", "OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER must begin with https://"),
+    ],
+)
+def test_a_provider_that_anybody_could_play_is_refused(environment: dict[str, str], sentence: str):
+    answer = load(**environment, OIDC_CLIENT_SECRET="very-secret")
+    assert answer.returncode != 0
+    assert sentence in answer.stderr
+    assert "very-secret" not in answer.stderr
