@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 from accounts.guard import open_to_all, signed_in
 from accounts.http import HtmxHttpRequest
 
-from .api import ABOUT, openapi
+from .api import openapi
+from .operation import OURS
 
 
 @open_to_all("It describes calls and shows nobody's data.")
@@ -32,7 +33,8 @@ def reference(request: HtmxHttpRequest) -> HttpResponse:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             groups.setdefault(operation["tags"][0], []).append(_shown(method, path, operation, document))
-    return render(request, "api/reference.html", {"groups": groups, "about": ABOUT})
+    groups[OURS] = groups.pop(OURS)  # what clients of the original do not know comes last
+    return render(request, "api/reference.html", {"groups": groups})
 
 
 def _shown(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
