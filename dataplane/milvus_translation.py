@@ -14,6 +14,7 @@ from dataplane.errors import (
     EndpointInvalid,
 )
 from dataplane.manifest import IndexEntry, Key
+from dataplane.redaction import parts_of, without_secrets
 
 REACH = "be reached"
 """What a connection that was never made could not do."""
@@ -38,9 +39,7 @@ def explained(
 ) -> ClusterError:
     """The error for `error`, met when the cluster should `what`. `collection` is empty when none was meant."""
     reason = " ".join(str(getattr(error, "message", "") or error).split())
-    if token:
-        reason = reason.replace(token, "***")
-    reason = reason[:300].rstrip(". ")
+    reason = without_secrets(reason, parts_of(token))[:300].rstrip(". ")
     said = reason.replace(collection.rpartition(".")[2], "") if collection else reason  # names are not words
     if _DENIED.search(said):
         return ClusterDenied(

@@ -14,8 +14,10 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.encryption import revealed_secrets
 from backups.errors import StaleBackup
 from dataplane.errors import DataPlaneError, StaleFence, Stopped
+from dataplane.redaction import parts_of, without_secrets
 
 from .clock import lease_time
 from .dispatch import dispatcher
@@ -152,7 +154,9 @@ def _end_failed(job: Job, failure: DataPlaneError) -> None:
     fresh = _still_mine(job)
     if fresh is None:
         return
-    reason = str(failure)[:1000]
+    # Our sentences hold no secret, but some quote what a library said.
+    secrets = [part for secret in revealed_secrets() for part in parts_of(secret)]
+    reason = without_secrets(str(failure), secrets)[:1000]
     if fresh.state == JobState.CANCELING:
         _give_up(fresh, JobState.CANCELED, fresh.reason)
     elif failure.retryable and fresh.attempt < fresh.max_attempts:

@@ -21,6 +21,7 @@ from obstore.store import from_url
 from dataplane.errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreMisconfigured, StoreUnreachable
 from dataplane.gateway import gateway_url
 from dataplane.reach import Reach
+from dataplane.redaction import parts_of, without_secrets
 from dataplane.stores.base import ObjectInfo, ObjectStore, checked_key, checked_prefix
 from dataplane.stores.bucket_options import check_bucket, named_server
 
@@ -70,7 +71,7 @@ class BucketStore:
             ) from error
         except (BaseError, ValueError) as error:
             raise StoreMisconfigured(
-                f"{self.name} cannot be opened: {_reason(error)}. Check its address and options."
+                f"{self.name} cannot be opened: {_reason(error, options)}. Check its address and options."
             ) from error
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -176,7 +177,9 @@ class BucketStore:
             )
         if _FULL.search(text):
             return StoreFull(f"{what}: no space is left. Raise the quota or choose another store, then try again.")
-        return StoreUnreachable(f"{what}: {_reason(error)}. Check the endpoint and the network, then try again.")
+        return StoreUnreachable(
+            f"{what}: {_reason(error, self._options)}. Check the endpoint and the network, then try again."
+        )
 
 
 def _joined(pieces: list[bytes]) -> bytes:
@@ -184,9 +187,10 @@ def _joined(pieces: list[bytes]) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, options: Mapping[str, str]) -> str:
     """The provider's words without what may hold a secret (signed addresses) and without its internals."""
     lines = str(error).strip().splitlines()
     first = lines[0] if lines else type(error).__name__
     without_addresses = re.sub(r"https?://\S+", "its endpoint", first)
-    return without_addresses[:200].rstrip(". ")
+    given = "\n".join(f"{name}={value}" for name, value in options.items())
+    return without_secrets(without_addresses, parts_of(given))[:200].rstrip(". ")
