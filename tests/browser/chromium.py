@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -39,12 +39,18 @@ class Watch:
 
     def attach(self, context: BrowserContext) -> None:
         context.on("request", self._see_request)
+        context.on("response", self._see_response)
         context.on("console", self._see_console)
         context.on("weberror", lambda error: self.problems.append(f"script error: {error.error}"))
 
     def _see_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.origin}/", "data:", "blob:")):
             self.problems.append(f"request to another origin: {request.url}")
+
+    def _see_response(self, response: Response) -> None:
+        # What the policy makes the browser refuse is an error in the console.
+        if response.request.resource_type == "document" and "content-security-policy" not in response.headers:
+            self.problems.append(f"page without a policy: {response.url}")
 
     def _see_console(self, message: ConsoleMessage) -> None:
         text = message.text
