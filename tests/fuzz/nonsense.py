@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-_ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
+_ARGUMENT = re.compile(r"<(?:\w+:)?(?P<path>\w+)>|\(\?P<(?P<regex>\w+)>[^)]*\)")
 _CONTROL = re.compile(
     r"<(?:input|select|textarea|button)\b[^>]*?\bname=\"([^\"]+)\"[^>]*?(?:\bvalue=\"([^\"]*)\")?[^>]*>"
 )
@@ -39,6 +39,7 @@ ODD = (
     "inxx_0", "job_1", "backup", "default", "docs", "next", "-created_at", "on", "yes", "desc", "keep", "everything",
 )  # fmt: skip
 NAMES = (
+    "projectId", "clusterId", "backupId", "regionId", "jobId", "currentPage", "pageSize", "frequency", "retentionDays",
     "page", "after", "before", "next", "state", "type", "region", "regions", "cluster", "schedule", "words",
     "month", "day", "name",
     "confirmation", "url", "options", "endpoint", "token", "cron", "days", "kept_days", "time_zone",
@@ -48,7 +49,7 @@ NAMES = (
     "csrfmiddlewaretoken", "_method", "window_start", "targets", "file", "csv", "prices", "from", "until",
     "action", "key",
 )  # fmt: skip
-METHODS = ("GET",) * 11 + ("POST",) * 9 + ("HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW")
+METHODS = ("GET",) * 14 + ("POST",) * 12 + ("HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW")
 TYPES = ("application/x-www-form-urlencoded",) * 5 + (
     "multipart/form-data; boundary=x", "multipart/form-data", "application/json", "text/plain", "application/xml",
     "application/x-www-form-urlencoded; charset=utf-7", "multipart/form-data; boundary=" + "x" * 300, "nonsense", "",
@@ -101,7 +102,7 @@ def _routes(resolver: URLResolver, before: str) -> Iterator[str]:
         if isinstance(pattern, URLResolver):
             yield from _routes(pattern, route)
         elif isinstance(pattern, URLPattern):
-            yield f"/{route}"
+            yield f"/{route.removesuffix('$')}"
 
 
 class Fuzzer:
@@ -137,7 +138,7 @@ class Fuzzer:
         return Request(random.choice(self._who), method, path, body, content_type, headers)
 
     def _path(self, route: str) -> str:
-        path = _ARGUMENT.sub(lambda argument: self._argument(route, argument[2]), route)
+        path = _ARGUMENT.sub(lambda argument: self._argument(route, _name_of(argument)), route)
         return path if self._random.random() > 0.03 else path + _quoted(self._word())
 
     def _argument(self, route: str, name: str) -> str:
@@ -180,12 +181,16 @@ class Fuzzer:
     def _form(self, route: str) -> list[tuple[str, str]]:
         """(name, value) of every control on the page at `route`."""
         if route not in self._forms:
-            page = self._show(_ARGUMENT.sub(lambda argument: self._fitting(route, argument[2]), route))
+            page = self._show(_ARGUMENT.sub(lambda argument: self._fitting(route, _name_of(argument)), route))
             options = [unescape(value) for value in _OPTION.findall(page) if value]
             found = [(unescape(name), unescape(value)) for name, value in _CONTROL.findall(page)]
             choice = self._random.choice
             self._forms[route] = [(name, value or (choice(options) if options else "")) for name, value in found]
         return self._forms[route]
+
+
+def _name_of(argument: re.Match[str]) -> str:
+    return str(argument["path"] or argument["regex"])
 
 
 def _quoted(text: str) -> str:

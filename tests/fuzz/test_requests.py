@@ -17,7 +17,9 @@ from django.contrib.auth import SESSION_KEY
 from django.db import transaction
 from django.test import Client
 
+from accounts.keys import make_personal_key
 from accounts.models import User
+from accounts.privileges import Privilege
 from backups.states import CopyState
 from jobs.states import JobState, JobType
 from tests.builders import (
@@ -69,12 +71,13 @@ def build(people: People, stores_root: Path) -> tuple[dict[str, str], list[str]]
 class Clients:
     """A client for each kind of person, signed in again whenever a request has signed it out."""
 
-    def __init__(self, people: dict[str, User | None]) -> None:
+    def __init__(self, people: dict[str, User | None], *, token: str) -> None:
         self._people = people
         self._clients = {who: Client() for who in people}
+        self._clients["key"] = Client(headers={"authorization": f"Bearer {token}"})
 
     def send(self, request: Request) -> int:
-        client, user = self._clients[request.who], self._people[request.who]
+        client, user = self._clients[request.who], self._people.get(request.who)
         if user is not None and SESSION_KEY not in client.session:
             client.force_login(user)
         answer = client.generic(
@@ -93,9 +96,11 @@ class Clients:
 def test_no_request_is_a_server_error(people, stores_root):
     owners = {"owner": people.owner, "viewer": people.viewer, "stranger": people.stranger, "nobody": None}
     (things, codes), random = build(people, stores_root), Random(SEED)
-    clients, failures, statuses = Clients(owners), Counter[str](), Counter[int]()
+    token = make_personal_key(user=people.owner, name="fuzz", privileges=list(Privilege), days=None).token
+    clients, failures, statuses = Clients(owners, token=token), Counter[str](), Counter[int]()
     clients.send(Request("owner", "GET", "/", b"", ""))  # signs in whoever shows the forms
-    fuzzer = Fuzzer(random, things=things, codes=codes, who=list(owners), show=clients.page)
+    answered = set[str]()
+    fuzzer = Fuzzer(random, things=things, codes=codes, who=[*owners, "key"], show=clients.page)
     began, sent = time.monotonic(), 0
     while sent < REQUESTS:
         with transaction.atomic():
@@ -109,11 +114,14 @@ def test_no_request_is_a_server_error(people, stores_root):
                     failures[f"{request}\n{traceback.format_exc()[-3000:]}"] += 1
                     continue
                 statuses[status] += 1
+                if status == 200:
+                    answered.add(request.who)
                 if status >= 500:
                     failures[f"{status}: {request}"] += 1
             transaction.set_rollback(True)
     sys.stdout.write(
         f"\n{sent:,} requests in {time.monotonic() - began:.1f} s, seed {SEED}: {sorted(statuses.items())}\n"
     )
+    assert REQUESTS < 1000 or answered == {*owners, "key"}, "somebody saw no page at all"
     told = "\n\n".join(list(failures)[:10])
     assert not failures, f"{failures.total()} of {sent} requests failed. FUZZ_SEED={SEED} repeats them.\n\n{told}"
