@@ -81,7 +81,7 @@ class ActivateAppForm(_WithCode, totp.ActivateTOTPForm):
 
 @contextmanager
 def _told_of_passkeys() -> Iterator[None]:
-    """Says of what is wrong that it is a passkey; what no browser sends makes the libraries stumble, each in its way."""
+    """Says that it is the passkey which is wrong; what no browser sends makes the libraries stumble anyhow."""
     try:
         yield
     except forms.ValidationError as refusal:

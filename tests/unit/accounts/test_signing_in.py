@@ -86,9 +86,8 @@ def test_ten_wrong_passwords_from_one_address_are_enough_whoever_they_are_for(cl
 
 def test_attempts_are_counted_where_other_processes_see_them(client, vera):
     sign_in(client, vera, "wrong")
-    assert (
-        CacheEntry.objects.filter(cache_key__contains="login_failed").count() == 2
-    )  # the account here, and the address
+    # For the account from here, and for this address whoever it asks for.
+    assert CacheEntry.objects.filter(cache_key__contains="login_failed").count() == 2
     assert vera.email not in "".join(CacheEntry.objects.values_list("cache_key", flat=True))
 
 
