@@ -21,6 +21,7 @@ print(json.dumps({
     "database": str(database["NAME"]),
     "server": [database.get(name) for name in ("USER", "PASSWORD", "HOST", "PORT")],
     "options": database["OPTIONS"],
+    "networks": [str(network) for network in s.ALLOWED_NETWORKS],
     "hsts": [s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD],
 }))
 """
@@ -91,7 +92,10 @@ def test_https_binds_this_host_alone_unless_its_siblings_are_meant(tmp_path: Pat
         ({"OIDC_ISSUER": "https://id.example.com"}, "OIDC_ISSUER and OIDC_CLIENT_ID are needed together"),
         ({"OIDC_CLIENT_ID": "backupsite"}, "OIDC_ISSUER and OIDC_CLIENT_ID are needed together"),
         ({"OIDC_ISSUER": "http://id.example.com", "OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER must begin with https://"),
-        ({"OIDC_ISSUER": "http://localhost.example.com", "OIDC_CLIENT_ID": "x"}, "OIDC_ISSUER must begin with https://"),
+        (
+            {"OIDC_ISSUER": "http://localhost.example.com", "OIDC_CLIENT_ID": "x"},
+            "OIDC_ISSUER must begin with https://",
+        ),
     ],
 )
 def test_a_provider_that_anybody_could_play_is_refused(environment: dict[str, str], sentence: str):
@@ -99,3 +103,11 @@ def test_a_provider_that_anybody_could_play_is_refused(environment: dict[str, st
     assert answer.returncode != 0
     assert sentence in answer.stderr
     assert "very-secret" not in answer.stderr
+
+
+def test_networks_that_are_none_stop_the_start_up_and_none_at_all_is_a_choice():
+    answer = load(ALLOWED_NETWORKS="10.0.0.0/8,everywhere")
+    assert answer.returncode != 0
+    assert "ALLOWED_NETWORKS must be networks such as 10.0.0.0/8" in answer.stderr
+    assert settings_with(ALLOWED_NETWORKS="")["networks"] == []
+    assert settings_with()["networks"] == ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
