@@ -25,7 +25,8 @@ POLICY = {
         {"regionId": FRANKFURT, "retentionDays": 30},
     ],
 }
-DISABLED: dict[str, Any] = {"status": "DISABLED", "startTime": None, "frequency": None, "retentionDays": 0, "crossRegionCopies": []}
+NOTHING: dict[str, Any] = {"startTime": None, "frequency": None, "retentionDays": 0, "crossRegionCopies": []}
+DISABLED = NOTHING | {"status": "DISABLED"}
 
 
 @pytest.fixture
