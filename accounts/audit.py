@@ -150,7 +150,8 @@ def _was_just_said(entry: AuditEntry) -> bool:
 
 def _save_for(entry: AuditEntry, organization_ids: list[int]) -> None:
     """The entry once for each of the organizations, or once for nobody's."""
-    for organization_id in organization_ids or [None]:
+    owners: list[int | None] = [*organization_ids] or [None]
+    for organization_id in owners:
         entry.pk, entry._state.adding = None, True
         entry.code = audit_code()
         entry.organization_id = organization_id

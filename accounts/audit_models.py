@@ -1,6 +1,6 @@
 """The audit log's one table."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -41,7 +41,7 @@ class AuditEntry(AppendOnlyModel):
     request_id = models.CharField(max_length=32, blank=True)
     details = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
 
-    objects = AuditEntryQuerySet.as_manager()
+    objects: ClassVar[Any] = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-pk"]

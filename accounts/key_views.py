@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
@@ -141,9 +140,9 @@ def _create(
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
-            context = {"key": made.key, "token": made.token, "project": project, "list_url": list_url}
-            return render(request, "accounts/key_made.html", context)
-    context: dict[str, Any] = {"form": form, "project": project, "list_url": list_url}
+            shown = {"key": made.key, "token": made.token, "project": project, "list_url": list_url}
+            return render(request, "accounts/key_made.html", shown)
+    context = {"form": form, "project": project, "list_url": list_url}
     return render(request, "accounts/key_create.html", context, status=422 if form.errors else 200)
 
 

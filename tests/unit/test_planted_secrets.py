@@ -185,7 +185,7 @@ def test_no_page_shows_one(world):
         for address in choices:
             answer = world.client.get(address)
             if answer.status_code == 200:
-                streamed = answer.streaming_content if answer.streaming else [answer.content]  # type: ignore[attr-defined]
+                streamed = answer.streaming_content if answer.streaming else [answer.content]
                 assert found_in(b"".join(streamed).decode(), world) == [], address
                 shown += 1
             if answer.status_code in {200, 405}:
@@ -222,7 +222,7 @@ def test_a_page_that_falls_over_shows_none_and_neither_does_its_traceback(world,
 
 def test_neither_the_log_nor_its_csv_holds_one(world):
     answer = world.client.get(reverse("audit:audit-csv"))
-    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    text = b"".join(answer.streaming_content).decode()
     assert "key.made" in text
     assert found_in(text, world) == []
 

@@ -121,7 +121,9 @@ def test_a_list_shows_ones_own_keys_and_a_projects_shows_its_own(people, viewer,
 
 def test_a_project_offers_no_more_than_its_maker_holds_and_says_who_made_it(people, admin, of_project):
     page = admin.post(f"{of_project}new/", wishes_of(admin, f"{of_project}new/", privileges=["backup: manage"]))
-    assert authenticate(token_in(page.content.decode())).is_machine
+    acting = authenticate(token_in(page.content.decode()))
+    assert acting is not None
+    assert acting.is_machine
     assert "by Adam Admin" in text_of(admin.get(of_project))
 
 

@@ -27,8 +27,14 @@ WHOAMI = "/api/whoami"
 
 
 def make_key(user: User, *privileges: Privilege, **wishes: Any) -> NewKey:
-    wishes = {"name": "nightly", "days": 90} | wishes
-    return make_personal_key(user=user, privileges=privileges or (VIEW,), **wishes)
+    chosen: dict[str, Any] = {"name": "nightly", "days": 90} | wishes
+    return make_personal_key(user=user, privileges=privileges or (VIEW,), **chosen)
+
+
+def acting_with(token: str) -> User:
+    user = authenticate(token)
+    assert user is not None
+    return user
 
 
 def ask(token: str, **headers: str) -> Any:
@@ -77,25 +83,25 @@ class TestWhatIsKept:
 
 class TestRights:
     def test_a_key_acts_as_its_person_with_less(self, people):
-        acting = authenticate(make_key(people.project_admin, VIEW).token)
+        acting = acting_with(make_key(people.project_admin, VIEW).token)
         assert acting == people.project_admin
         assert privileges_in(acting, people.project) == {VIEW, Privilege.CLUSTER_VIEW}
         assert not has(acting, MANAGE, people.project)
         assert has(people.project_admin, MANAGE, people.project)
 
     def test_a_key_never_has_more_than_its_person(self, people):
-        acting = authenticate(make_key(people.viewer, MANAGE, Privilege.MEMBER_MANAGE).token)
+        acting = acting_with(make_key(people.viewer, MANAGE, Privilege.MEMBER_MANAGE).token)
         assert privileges_in(acting, people.project) == {VIEW, Privilege.CLUSTER_VIEW}
 
     def test_a_narrower_role_narrows_the_keys_at_once(self, people):
         token = make_key(people.project_admin, MANAGE).token
-        assert has(authenticate(token), MANAGE, people.project)
+        assert has(acting_with(token), MANAGE, people.project)
         ProjectMember.objects.filter(user=people.project_admin).update(role=ProjectRole.VIEWER)
-        assert privileges_in(authenticate(token), people.project) == {VIEW, Privilege.CLUSTER_VIEW}
+        assert privileges_in(acting_with(token), people.project) == {VIEW, Privilege.CLUSTER_VIEW}
 
     def test_one_project_can_be_all_that_a_key_reaches(self, people):
         other = make_project(people.organization, name="Other")
-        acting = authenticate(make_key(people.owner, VIEW, Privilege.CLUSTER_MANAGE, project=people.project).token)
+        acting = acting_with(make_key(people.owner, VIEW, Privilege.CLUSTER_MANAGE, project=people.project).token)
         assert set(projects_with(acting, VIEW)) == {people.project}
         assert not privileges_in(acting, other)
         assert not privileges_in_organization(acting, people.organization)
@@ -112,7 +118,7 @@ class TestProjectKeys:
         return make_project_key(project=people.project, privileges=privileges or (MANAGE,), **wishes)
 
     def test_it_acts_as_a_user_of_its_own_that_is_nobody(self, people):
-        acting = authenticate(self.make(people).token)
+        acting = acting_with(self.make(people).token)
         assert acting not in set(User.objects.filter(is_machine=False))
         assert str(acting) == f"key exporter of {people.project}"
         assert privileges_in(acting, people.project) == {MANAGE, VIEW, Privilege.CLUSTER_VIEW}
@@ -130,7 +136,7 @@ class TestProjectKeys:
         token = self.make(people).token
         people.project_admin.organization_memberships.all().delete()
         people.project_admin.delete()
-        assert has(authenticate(token), MANAGE, people.project)
+        assert has(acting_with(token), MANAGE, people.project)
 
     def test_nobody_gives_more_than_they_hold(self, people):
         manager = make_user(project=people.project, role=ProjectRole.CUSTOM, privileges=[Privilege.MEMBER_MANAGE, VIEW])
@@ -306,9 +312,9 @@ class TestWhoAmI:
     def test_what_a_key_does_or_is_refused_names_it_in_the_log(self, people):
         made = make_key(people.viewer)
         with coming_from(Source()):
-            acting = authenticate(made.token)
+            acting = acting_with(made.token)
             make_personal_key(user=acting, name="second", privileges=[VIEW], days=1)
-        entry = AuditEntry.objects.filter(action="key.made").first()
+        entry = AuditEntry.objects.filter(action="key.made")[0]
         assert (entry.key_code, entry.key_name) == (made.key.code, "nightly")
 
 
