@@ -122,8 +122,7 @@ class AddPasskeyForm(_InOurWords, webauthn.AddWebAuthnForm):
 
     def clean(self) -> dict[str, Any]:
         with _told_of_passkeys():
-            cleaned: dict[str, Any] = super().clean()
-        return cleaned
+            return super().clean() or {}
 
 
 class RenamePasskeyForm(_InOurWords, webauthn.EditWebAuthnForm):

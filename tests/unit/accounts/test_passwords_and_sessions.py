@@ -15,7 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.audit_actions import Action
-from accounts.models import AuditEntry, User
+from accounts.errors import PrivilegeMissing
+from accounts.models import AuditEntry, OrganizationMember, User
+from accounts.signin_services import end_sessions_of, require_two_factors
 from tests.unit.accounts.signin import ELSEWHERE, PASSWORD, give_app, is_signed_in, sign_in, with_password
 
 pytestmark = pytest.mark.django_db
@@ -215,6 +217,16 @@ def test_only_owners_sign_their_members_out(client, people, vera, who, status):
     address = f"/settings/security/{people.organization.code}/sign-out/"
     assert client.post(address, {"member": adam.email}).status_code == status
     assert is_signed_in(theirs)
+
+
+def test_the_rules_hold_without_any_page(people):
+    """A service asks for itself who may, whatever the page before it has asked."""
+    member = OrganizationMember.objects.get(user=people.project_admin)
+    for person in (people.viewer, people.project_admin, people.stranger):
+        with pytest.raises(PrivilegeMissing):
+            end_sessions_of(user=person, member=member)
+        with pytest.raises(PrivilegeMissing):
+            require_two_factors(user=person, organization=people.organization, is_required=True)
 
 
 def test_an_owner_signs_out_nobody_of_another_organization(client, people):
