@@ -123,7 +123,8 @@ def _make(key: ApiKey, name: str, privileges: Collection[Privilege], days: int |
             key.save()
     except IntegrityError as clash:
         raise KeyExists("This key was made already, and is not shown again. Revoke it if you lost it.") from clash
-    details = {"name": key.name, "privileges": key.privileges, "expires_at": key.expires_at}
+    ends = f"{key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "when revoked"
+    details = {"privileges": key.privileges, "ends": ends}
     record(Action.KEY_MADE, user=key.created_by, target=key, project=key.project, details=details)
     return NewKey(key, token)
 
