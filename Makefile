@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts \
 	tests/integration/jobs/test_lost_workers.py::test_a_worker_killed_in_the_middle_of_a_copy_is_followed_by_another
 
-.PHONY: run test check unit integration postgres browser fuzz torture screenshots clean
+.PHONY: run test check unit integration postgres browser fuzz torture access screenshots clean
 
 run: $(VENV)/.runtime
 	@PORT=$(PORT) exec $(BIN)/python -m backupsite.up
@@ -47,6 +47,10 @@ check: $(VENV)/.development
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m tests.deploy_check
 	$(BIN)/python -m pytest tests/unit/test_layers.py -q
+
+# Writes docs/access.md anew: every address, and what each role is answered.
+access: $(VENV)/.development
+	ACCESS_TABLE=write $(BIN)/python -m pytest tests/unit/dashboard/test_access.py -q
 
 screenshots: $(VENV)/.development
 	$(BIN)/python -m tests.browser.screenshots

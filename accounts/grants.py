@@ -45,7 +45,8 @@ def grants_to_give(user: User, project: Project) -> list[Grant]:
     if Privilege.MEMBER_MANAGE not in held:
         return []
     custom = project.organization.custom_roles.prefetch_related("privileges").order_by("name")
-    grants = [Grant(ProjectRole(role)) for role in BY_PROJECT_ROLE]
+    # The one that holds least comes first, and is what a form proposes.
+    grants = [Grant(ProjectRole(role)) for role in reversed(BY_PROJECT_ROLE)]
     grants += [Grant(ProjectRole.CUSTOM, role) for role in custom]
     return [grant for grant in grants if grant.privileges <= held]
 

@@ -117,7 +117,9 @@ def _revoke(request: HtmxHttpRequest, invitation: Invitation, back: str) -> Http
 @require_GET
 def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
     """Take the secret out of the address, so that no history, log or referrer keeps it."""
-    request.session[IN_SESSION] = hash_token(token)
+    token_hash = hash_token(token)
+    if find_invitation(token_hash) is not None:  # nonsense makes no session
+        request.session[IN_SESSION] = token_hash
     return redirect("people:invitation")
 
 

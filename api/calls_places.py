@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from ninja import Query
 
 from accounts.access import projects_with
-from accounts.guard import ONE_THING, find
+from accounts.guard import ANY_PROJECT, ONE_THING, find
 from accounts.http import HtmxHttpRequest
 from accounts.models import Project
 from accounts.privileges import Need, Privilege
@@ -58,6 +58,8 @@ def add_calls(calls: Operations) -> None:
         "/clusters/createDedicated",
         answers=schemas.ClusterCreated,
         tag="Clusters",
+        needs=Privilege.CLUSTER_MANAGE,
+        of=ANY_PROJECT,
         example=Example(
             body={"projectId": "$project", "clusterName": "docs-2", "regionId": "gcp-us-west1", "cuSize": 1}
         ),
@@ -67,6 +69,8 @@ def add_calls(calls: Operations) -> None:
         "/backupsite/clusters",
         answers=schemas.ClusterRegistered,
         tag=OURS,
+        needs=Privilege.CLUSTER_MANAGE,
+        of=ANY_PROJECT,
         example=Example(
             body={
                 "projectId": "$project",

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -82,6 +83,11 @@ def test_a_link_works_once(people, client):
     follow(client, token)
     accept_as_new(client)
     assert "does not work" in text_of(follow(Client(), token))
+
+
+def test_nonsense_leaves_no_session_behind(client):
+    assert "does not work" in text_of(follow(client, "nonsense"))
+    assert not Session.objects.exists()
 
 
 def test_of_two_who_follow_a_link_at_once_one_comes_in(people):

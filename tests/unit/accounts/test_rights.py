@@ -72,7 +72,7 @@ def test_a_reason_names_the_role_and_what_a_privilege_comes_with():
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(organization_roles, project_roles, some_privileges, st.none() | some_privileges, st.booleans())
 def test_every_way_to_ask_agrees(organization_role, project_role, custom, allowed, is_of_one_project):
     """Each example is made and undone by itself: Hypothesis calls the test many times in one transaction."""
