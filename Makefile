@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What is told again on PostgreSQL, by a server of the tests' own.
-ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts \
+ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts tests/unit/api \
 	tests/integration/jobs/test_lost_workers.py::test_a_worker_killed_in_the_middle_of_a_copy_is_followed_by_another
 
 .PHONY: run test check unit integration postgres browser fuzz torture access screenshots clean

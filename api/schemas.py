@@ -199,8 +199,8 @@ class SetPolicy(Model):
     """With `enabled` false the other fields are ignored, whatever they hold."""
 
     enabled: bool
-    frequency: str | None = None
-    start_time: str | None = None
+    frequency: Annotated[str, Field(max_length=100)] | None = None
+    start_time: Annotated[str, Field(max_length=100)] | None = None
     retention_days: Annotated[int, Field(ge=-(10**9), le=10**9)] | None = None
     cross_region_copies: Annotated[list[PolicyCopy], Field(max_length=100)] | None = None
 

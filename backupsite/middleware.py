@@ -86,8 +86,15 @@ class NullCharacterMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, DataError):
             return None
-        posted = [value for data in (request.GET, request.POST) for _, values in data.lists() for value in values]
-        return HttpResponseBadRequest() if any("\0" in str(value) for value in posted) else None
+        sent = [value for data in (request.GET, request.POST) for _, values in data.lists() for value in values]
+        if any("\0" in str(text) for text in (request.path, *sent)) or _has_null_in_json(request):
+            return HttpResponseBadRequest()
+        return None
+
+
+def _has_null_in_json(request: HttpRequest) -> bool:
+    # A view has read it, or there would be no such trouble; so it is in memory.
+    return request.content_type == "application/json" and b"\\u0000" in request.body
 
 
 def _page_of(htmx: HtmxDetails) -> str | None:

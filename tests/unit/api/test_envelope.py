@@ -65,6 +65,18 @@ def test_a_body_that_is_none_is_refused(owner, cluster, body):
     assert response.json()["code"] != 0
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/clusters/in01%00", None),
+        ("POST", "/clusters/createDedicated", {"projectId": "a\0b", "clusterName": "x", "regionId": "gcp-us-west1"}),
+        ("POST", "/backupsite/quote", {"sizeBytes": 1, "regionId": "\0", "targetRegionIds": ["\0"]}),
+    ],
+)
+def test_a_null_character_is_refused_like_any_other_nonsense(owner, method, path, body):
+    assert 400 <= owner.refusal(method, path, body)[0] < 500
+
+
 def test_a_crash_is_told_in_json_too_and_gives_nothing_away(owner, cluster, monkeypatch):
     def crash(cluster: object) -> None:
         raise RuntimeError("root:Milvus")
