@@ -35,8 +35,8 @@ ADDRESSES = addresses()
 METHODS = ("GET", "POST")
 ALL_METHODS = (*METHODS, "PUT", "PATCH", "DELETE", "OPTIONS")
 HTMX = {"HX-Request": "true"}
-# An answer to htmx differs in where it sends who is signed out; of the others some are asked, for time's sake.
-AS_FRAGMENT_TOO = ("owner", "viewer", "stranger", SIGNED_OUT)
+# For what does not depend on the role: methods that nobody may use, and what differs between a page and a fragment.
+SOME_ROLES = ("owner", "viewer", "stranger", SIGNED_OUT)
 # What a method that an address does not take may come to, depending on what is asked first.
 NEVER_ANSWERED = {WRONG_METHOD, SIGN_IN, REFUSED, "401"}
 
@@ -143,7 +143,7 @@ def test_each_role_is_answered_what_the_declaration_says(site, address):
             for who in ROLES:
                 _check_cell(site, address, method, need, who)
         else:
-            for who in ROLES if method in METHODS else ("owner",):
+            for who in SOME_ROLES if method in METHODS else ("owner",):
                 answer = site.send(address, who, method, site.world.ours)
                 assert outcome_of(answer) in NEVER_ANSWERED, (method, who)
 
@@ -157,7 +157,7 @@ def _check_cell(site: Site, address: Address, method: str, need: Need | None, wh
         # Whoever holds what is declared is told what becomes of it in the project that was named.
         wanted = {YES, REFUSED, UNKNOWN}
     is_page = not address.access.is_for_machines
-    for is_htmx in (False, True) if is_page and who in AS_FRAGMENT_TOO else (False,):
+    for is_htmx in (False, True) if is_page and who in SOME_ROLES else (False,):
         answer = site.send(address, who, method, site.world.ours, is_htmx=is_htmx)
         words = _words_of(answer)
         assert outcome_of(answer) in wanted, (method, who, is_htmx, words[-300:])
