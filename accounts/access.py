@@ -117,6 +117,11 @@ def projects_with(user: User, privilege: Privilege) -> ProjectQuerySet:
     return Project.objects.where_user_has(user, privilege)
 
 
+def project_numbers_with(user: User, privilege: Privilege) -> list[int]:
+    """Their row numbers: what lists of rows by the newest begin with (`accounts.newest`), a list for each project."""
+    return sorted(projects_with(user, privilege).order_by().values_list("pk", flat=True))
+
+
 def organizations_with(user: User, privilege: Privilege) -> OrganizationQuerySet:
     """The organizations in the whole of which `user` holds `privilege`."""
     return Organization.objects.where_user_has(user, privilege)

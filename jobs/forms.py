@@ -15,9 +15,7 @@ from backups.models import Backup, BackupCollection, Copy
 from backups.states import Scope
 from clusters.models import Cluster, Plan, Region
 
-from .models import Schedule
 from .restores import MAX_COLLECTION_NAME, CollectionToRestore, RestoreRequest
-from .states import JobState, JobType
 
 SEPARATOR = "/"
 
@@ -171,27 +169,3 @@ class RestoreForm(forms.Form):
         )
         target: Cluster = data["target"]
         return RestoreRequest(collections=chosen, cu_size=target.cu_size, load=data["load"])
-
-
-class ScheduleChoiceField(forms.ModelChoiceField):
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.cluster}: {obj}"
-
-
-class JobFilterForm(forms.Form):
-    """The filters of the jobs list; they live in the URL, and nonsense there filters nothing."""
-
-    type = forms.ChoiceField(required=False, choices=[("", "Every type"), *JobType.choices])
-    state = forms.ChoiceField(required=False, choices=[("", "Every state"), *JobState.choices])
-    cluster = forms.ModelChoiceField(
-        Cluster.objects.none(), required=False, to_field_name="code", empty_label="Every cluster"
-    )
-    schedule = ScheduleChoiceField(
-        Schedule.objects.none(), required=False, to_field_name="code", empty_label="Every schedule"
-    )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["cluster"].queryset = Cluster.objects.visible_to(user)  # type: ignore[attr-defined]
-        schedules = Schedule.objects.visible_to(user).select_related("cluster").order_by("cluster__name", "name")
-        self.fields["schedule"].queryset = schedules  # type: ignore[attr-defined]

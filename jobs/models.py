@@ -2,7 +2,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,11 +19,33 @@ from .schedule_models import Schedule, ScheduledRun, ScheduleTarget
 from .states import ACTIVE, BESIDE_THE_COPY, FINAL, HELD, REMOVERS, JobState, JobType
 from .worker_models import Worker
 
-__all__ = ["Job", "JobEvent", "Schedule", "ScheduleTarget", "ScheduledRun", "Worker"]
+__all__ = ["Job", "JobEvent", "JobSample", "Schedule", "ScheduleTarget", "ScheduledRun", "Worker"]
 
 
 def max_attempts() -> int:
     return settings.JOB_MAX_ATTEMPTS
+
+
+def _family_index(name: str, *columns: str, beside: tuple[str, ...] = ()) -> models.Index:
+    """The families of the jobs with given `columns`, newest first; see `JobQuerySet.with_family`."""
+    order = (F("family_at").desc(), Coalesce("parent_id", "id").desc())
+    return models.Index(*map(F, columns), *order, *map(F, beside), name=f"job_family_{name}")
+
+
+# One for each filter of the jobs list, and for those pairs of which either alone may match almost every job and both
+# together none. What stands beside the order answers further filters without reading the row.
+_FAMILY_INDEXES = [
+    _family_index("newest", "project"),
+    _family_index("type", "project", "type"),
+    _family_index("state", "project", "state"),
+    _family_index("region", "project", "target_region"),
+    _family_index("type_state", "project", "type", "state"),
+    _family_index("region_state", "project", "target_region", "state"),
+    _family_index("region_type", "project", "target_region", "type"),
+    _family_index("cluster", "cluster", beside=("type", "target_region")),
+    _family_index("cluster_state", "cluster", "state", beside=("type", "target_region")),
+    _family_index("schedule", "schedule"),
+]
 
 
 class Job(models.Model):
@@ -46,7 +69,9 @@ class Job(models.Model):
     # Sentences for the person who asked, e.g. which shard counts were lowered.
     notes = models.JSONField(default=list, blank=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # When its first job was created: lists show a family together, and find it from any job in it.
+    family_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     # When the bytes that `bytes_done` counts began to move: with every attempt, and again for reading them back.
     phase_started_at = models.DateTimeField(null=True, blank=True)
@@ -129,6 +154,7 @@ class Job(models.Model):
             models.Index(fields=["project", "-created_at"]),
             # Who may see every project is shown the newest of all.
             models.Index(fields=["-created_at", "-id"], name="job_newest_first"),
+            *_FAMILY_INDEXES,
             # Every hour each place is asked when it was last rid of its leftovers.
             models.Index(
                 fields=["cluster", "target_region"], condition=Q(type=JobType.COLLECT), name="job_collections_by_place"
@@ -208,3 +234,21 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} -> {self.to_state}"
+
+
+class JobSample(models.Model):
+    """How far a job had come at one time, for the chart of its throughput; few for each job (`jobs.samples`)."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="samples")
+    at = models.DateTimeField(default=timezone.now)
+    # Bytes count anew in each attempt, and again while they are read back: as `Job.phase_started_at` says.
+    phase_started_at = models.DateTimeField()
+    is_verifying = models.BooleanField(default=False)
+    bytes_done = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["at", "pk"]
+        indexes = [models.Index(fields=["at"], name="job_sample_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.bytes_done} bytes at {self.at:%H:%M:%S}"

@@ -44,7 +44,7 @@ def create_job(
 
     A copy belongs to the schedule of its original.
     """
-    backup = copy.backup
+    backup, now = copy.backup, timezone.now()
     job = Job.objects.create(
         project=backup.project,
         type=job_type,
@@ -54,6 +54,8 @@ def create_job(
         copy=copy,
         target_region=target_region or copy.region,
         parent=parent,
+        created_at=now,
+        family_at=parent.family_at if parent else now,
         schedule=parent.schedule if parent else schedule,
         parameters=parameters or {},
         priority=PRIORITY[job_type],

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import BigIntegerField, Exists, OuterRef, Prefetch, Q
+from django.db.models.functions import Coalesce
 
 from accounts.access import projects_with
 from accounts.models import User
@@ -48,6 +49,17 @@ class JobQuerySet(models.QuerySet[Any]):
 
         children = Job.objects.for_row().order_by("pk")
         return self.first_jobs().for_row().prefetch_related(Prefetch("children", queryset=children))
+
+    def with_family(self) -> JobQuerySet:
+        """Each with `family`, the row number of its first job; with `family_at` that is where a list has its place.
+
+        Written as in the indexes of families, so that they give the order.
+        """
+        return self.annotate(family=Coalesce("parent_id", "id", output_field=BigIntegerField()))
+
+    def in_families(self, first_jobs: Sequence[int]) -> JobQuerySet:
+        """These first jobs and all that followed from them."""
+        return self.filter(Q(pk__in=first_jobs) | Q(parent__in=first_jobs))
 
     def working_on(self, copy_ids: Iterable[int]) -> JobQuerySet:
         """Active jobs that make, check, mend or remove one of these copies; at most one for each."""

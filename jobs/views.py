@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import reswap
 
-from accounts.access import has
+from accounts.access import has, project_numbers_with
 from accounts.guard import find, needs, signed_in
 from accounts.http import HtmxHttpRequest
+from accounts.newest import Page, Place
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
 
 from . import services
 from .check_services import why_not_repaired_now
 from .errors import JobRefused
-from .forms import JobFilterForm
+from .filter_form import JobFilterForm
+from .listing import PLACE, Choice, find_families
 from .models import Job
 from .polling import changed_since, note_seen, poll_seconds
-from .querysets import JobQuerySet
 from .savings import savings_of
 from .states import CHECKS, HELD, JobState, JobType
 from .waiting import why_waiting
 from .wording import describe_saving
 
 PAGE_SIZE = 50
+PLACES = ("before", "after")
 
 
 def _find_job(request: HtmxHttpRequest, code: str) -> Job:
@@ -41,40 +42,52 @@ def _find_job(request: HtmxHttpRequest, code: str) -> Job:
 def _filters(request: HtmxHttpRequest) -> QueryDict:
     """What of the address chooses jobs, rather than a page of them."""
     filters = request.GET.copy()
-    for name in ("page", "seen"):
+    for name in (*PLACES, "seen"):
         filters.pop(name, None)
+    for name in [name for name in filters if not filters[name]]:
+        del filters[name]
     return filters
 
 
-def _chosen_jobs(request: HtmxHttpRequest, form: JobFilterForm | None) -> JobQuerySet:
-    jobs: JobQuerySet = Job.objects.visible_to(request.user).first_jobs()
-    if form is not None and form.is_valid():
-        chosen = form.cleaned_data
-        # An original stays in the list when one of its copies is what was looked for.
-        for field in ("type", "state"):
-            if chosen[field]:
-                jobs = jobs.filter(Q(**{field: chosen[field]}) | Q(**{f"children__{field}": chosen[field]})).distinct()
-        if chosen["cluster"]:
-            jobs = jobs.filter(cluster=chosen["cluster"])
-        if chosen["schedule"]:
-            jobs = jobs.filter(schedule=chosen["schedule"])
-    return jobs
+def _place(projects: Sequence[int], code: str | None) -> Place | None:
+    """Where the family of the job `code` stands; None if it is not among those that may be seen."""
+    if not code:
+        return None
+    rows = Job.objects.filter(code=code, project__in=projects).with_family().values_list(*PLACE)
+    found = rows.first()
+    return Place(*found) if found else None
+
+
+def _shown_page(request: HtmxHttpRequest, projects: Sequence[int], choice: Choice) -> Page:
+    """The page that the address names by its neighbour: it stays where it is, whatever is asked for meanwhile."""
+    before, after = (_place(projects, request.GET.get(name)) for name in PLACES)
+    return find_families(projects, choice, size=PAGE_SIZE, before=before, after=after)
 
 
 def _list_context(request: HtmxHttpRequest) -> dict[str, Any]:
-    form = JobFilterForm(_filters(request) or None, user=request.user)
-    page = Paginator(_chosen_jobs(request, form).for_list(), PAGE_SIZE).get_page(request.GET.get("page"))
-    everything = [job for parent in page for job in (parent, *parent.children.all())]
-    shown = {job.pk: job.state for job in everything}
-    return _poll_context(request, page.number, shown) | {"form": form, "page": page}
+    projects, filters = project_numbers_with(request.user, Privilege.BACKUP_VIEW), _filters(request)
+    form = JobFilterForm(filters, user=request.user, projects=projects)
+    page = _shown_page(request, projects, form.choice)
+    families = list(Job.objects.filter(pk__in=page.pks).for_list().order_by("-family_at", "-pk"))
+    shown = {job.pk: job.state for parent in families for job in (parent, *parent.children.all())}
+    return _poll_context(request, shown) | {
+        "form": form,
+        "families": families,
+        "newer": families[0].code if families and page.has_newer else "",
+        "older": families[-1].code if families and page.has_older else "",
+    }
 
 
-def _poll_context(request: HtmxHttpRequest, page_number: int, shown: dict[int, str]) -> dict[str, Any]:
+def _poll_context(request: HtmxHttpRequest, shown: dict[int, str]) -> dict[str, Any]:
     filters = _filters(request)
+    query = filters.copy()
+    for name in PLACES:
+        if request.GET.get(name):
+            query[name] = request.GET[name]
     return {
         "is_filtered": bool(filters),
-        "query": filters.urlencode(),
-        "page_number": page_number,
+        "is_first_page": not any(request.GET.get(name) for name in PLACES),
+        "query": query.urlencode(),
         "poll_seconds": poll_seconds(shown.values()),
         "seen": note_seen(shown),
     }
@@ -82,19 +95,17 @@ def _poll_context(request: HtmxHttpRequest, page_number: int, shown: dict[int, s
 
 def _news_context(request: HtmxHttpRequest) -> dict[str, Any] | None:
     """The rows that moved on the page that was seen, or None when it shows other jobs by now."""
-    filters = _filters(request)
+    projects, filters = project_numbers_with(request.user, Privilege.BACKUP_VIEW), _filters(request)
     # The form costs a third of the whole answer, and most tabs choose nothing.
-    jobs = _chosen_jobs(request, JobFilterForm(filters, user=request.user) if filters else None)
-    asked = request.GET.get("page", "1")
-    number = int(asked) if asked.isdecimal() and asked != "0" else 1
-    shown = dict(jobs.values_list("pk", "state")[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    shown |= dict(Job.objects.filter(parent__in=list(shown)).values_list("pk", "state"))
+    choice = JobFilterForm(filters, user=request.user, projects=projects).choice if filters else Choice()
+    page = _shown_page(request, projects, choice)
+    shown = dict(Job.objects.in_families(page.pks).values_list("pk", "state"))
     changed = changed_since(request.GET["seen"], shown)
     if changed is None:
         return None
     moving = changed | {pk for pk, state in shown.items() if state in HELD}
     rows = {"jobs": Job.objects.for_row().filter(pk__in=moving), "is_changed": bool(changed), "is_update": True}
-    return _poll_context(request, number, shown) | rows
+    return _poll_context(request, shown) | rows
 
 
 @signed_in

@@ -234,7 +234,9 @@ def make_job(
         "cluster": cluster or copy.backup.cluster,
         "target_region": copy.region,
         "priority": PRIORITY[JobType(type)],
+        "created_at": now,
     }
+    values["family_at"] = changes["parent"].family_at if changes.get("parent") else changes.get("created_at", now)
     if state != JobState.PENDING:
         values |= {"started_at": now, "attempt": 1, "fence": 1, "worker": "worker-1"}
     if state in HELD:

@@ -246,8 +246,8 @@ def test_a_poll_that_tells_nonsense_gets_the_whole_table(admin, cluster, seen):
 def test_a_poll_looks_at_the_page_and_through_the_filters_that_are_shown(admin, cluster, monkeypatch):
     monkeypatch.setattr("jobs.views.PAGE_SIZE", 1)
     _, running, _ = family(cluster)
-    make_job(type=JobType.RESTORE, cluster=cluster, copy=running.copy, state=JobState.SUCCESSFUL)
-    for query in ("?page=2", "?type=copy"):
+    newest = make_job(type=JobType.RESTORE, cluster=cluster, copy=running.copy, state=JobState.SUCCESSFUL)
+    for query in (f"?before={newest.code}", "?type=copy"):
         answer = admin.get(poll_of(admin.get(reverse("jobs:job-list") + query)))
         assert answer["HX-Reswap"] == "none", query
         assert running.code in answer.content.decode(), query
@@ -256,9 +256,9 @@ def test_a_poll_looks_at_the_page_and_through_the_filters_that_are_shown(admin, 
 def test_the_links_to_other_pages_do_not_take_along_what_a_poll_had_seen(admin, cluster, monkeypatch):
     monkeypatch.setattr("jobs.views.PAGE_SIZE", 1)
     family(cluster)
-    make_job(type=JobType.BACKUP, cluster=cluster)
+    newest = make_job(type=JobType.BACKUP, cluster=cluster)
     page = admin.get(reverse("jobs:job-table") + "?seen=nothing").content.decode()
-    assert 'href="?page=2"' in page
+    assert f'href="?before={newest.code}"' in page
 
 
 @pytest.mark.parametrize(("state", "expected"), [(JobState.PENDING, "every 2s"), (JobState.IN_PROGRESS, "every 1s")])
