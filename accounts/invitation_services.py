@@ -126,6 +126,8 @@ def hash_token(token: str) -> str:
 
 def _accept(invitation: Invitation, user: User) -> None:
     now = timezone.now()
+    # Whoever removes this person at the same moment comes before, and withdraws the invitation, or after, and removes.
+    Organization.objects.select_for_update().get(pk=invitation.organization_id)
     # The WHERE clause is the lock: of two who follow the link at once, one finds it used.
     if not Invitation.objects.open(now).filter(pk=invitation.pk).update(accepted_at=now):
         raise InvitationRefused("This invitation has been used or withdrawn. Ask for another one.")

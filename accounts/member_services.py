@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 
 from .access import require, require_in_organization
 from .audit import record, refusals_as
 from .audit_actions import Action
 from .grants import Grant, GrantRefused, check_grant, check_organization_role
-from .models import Organization, OrganizationMember, Project, ProjectMember, User
+from .models import Invitation, Organization, OrganizationMember, Project, ProjectMember, User
 from .privileges import OrganizationRole, Privilege
 
 
@@ -34,13 +35,17 @@ def change_organization_role(*, user: User, member: OrganizationMember, role: Or
 @refusals_as(Action.MEMBER_REMOVED, of="member")
 @transaction.atomic
 def remove_member(*, user: User, member: OrganizationMember) -> None:
-    """Take somebody out of the organization and all of its projects; what they have open shows them nothing more."""
+    """Take somebody out of the organization and all of its projects; what they have open shows them nothing more.
+
+    Links that would bring them back are withdrawn.
+    """
     require_in_organization(user, Privilege.MEMBER_MANAGE, member.organization)
     member = _locked(member)
     check_organization_role(user, OrganizationRole(member.role), member.organization)
     check_an_owner_stays(member)
     ProjectMember.objects.filter(user=member.user, project__organization=member.organization).delete()
     record(Action.MEMBER_REMOVED, user=user, target=member.user, organization=member.organization)
+    _withdraw_invitations(user, member, member.organization)
     member.delete()
 
 
@@ -64,7 +69,7 @@ def give_project_role(*, user: User, project: Project, member: OrganizationMembe
 @refusals_as(Action.MEMBER_REMOVED, of="member")
 @transaction.atomic
 def remove_from_project(*, user: User, project: Project, member: OrganizationMember) -> None:
-    """Take somebody's role in `project` away; they stay in the organization."""
+    """Take somebody's role in `project` away; they stay in the organization. Links to the role are withdrawn."""
     require(user, Privilege.MEMBER_MANAGE, project)
     before = _check_present_role(user, project, member)
     if before is not None:
@@ -72,6 +77,17 @@ def remove_from_project(*, user: User, project: Project, member: OrganizationMem
         record(
             Action.MEMBER_REMOVED, user=user, target=member.user, project=project, details={"role": before.role_name}
         )
+    _withdraw_invitations(user, member, project)
+
+
+def _withdraw_invitations(user: User, member: OrganizationMember, place: Organization | Project) -> None:
+    """Somebody may have been given two links, and have used one: the other one must not undo that they were removed."""
+    now = timezone.now()
+    where = {"organization": place} if isinstance(place, Organization) else {"project": place}
+    invitations = Invitation.objects.open(now).filter(email=member.user.email.lower(), **where)
+    for invitation in invitations:
+        record(Action.INVITATION_REVOKED, user=user, target=invitation, organization=member.organization)
+    invitations.update(revoked_at=now)
 
 
 def _check_present_role(user: User, project: Project, member: OrganizationMember) -> ProjectMember | None:

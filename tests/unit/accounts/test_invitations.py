@@ -16,7 +16,16 @@ from accounts.access import privileges_in
 from accounts.audit_actions import Action
 from accounts.errors import PrivilegeMissing
 from accounts.grants import Grant, GrantRefused
-from accounts.invitation_services import InvitationRefused, Offer, find_invitation, hash_token, invite, join
+from accounts.invitation_services import (
+    InvitationRefused,
+    Offer,
+    find_invitation,
+    hash_token,
+    invite,
+    join,
+    join_as_new_person,
+)
+from accounts.member_services import remove_from_project, remove_member
 from accounts.models import AuditEntry, CustomRole, Invitation, OrganizationMember, User
 from accounts.privileges import LOOK_ONLY, OrganizationRole, Privilege, ProjectRole
 from tests.builders import make_user, text_of
@@ -232,3 +241,25 @@ def test_a_custom_role_somebody_is_invited_to_stays_until_the_invitation_ends(pe
     client.post(reverse("people:invitation-revoke", args=[invitation.code]))
     assert client.post(delete).status_code == 302
     assert not CustomRole.objects.filter(pk=role.pk).exists()
+
+
+def test_who_was_removed_does_not_come_back_by_a_second_link(people):
+    everywhere, _ = make_invitation(people, offer=Offer(people.organization))
+    _, second = make_invitation(people, by="project_admin")
+    _, of_somebody_else = make_invitation(people, email="other@example.com")
+    person = join_as_new_person(invitation=everywhere, name="Nina", password=PASSWORD)
+    remove_member(user=people.owner, member=OrganizationMember.objects.get(user=person))
+    assert find_invitation(hash_token(second)) is None
+    assert find_invitation(hash_token(of_somebody_else)) is not None
+    entry = AuditEntry.objects.get(action=Action.INVITATION_REVOKED)
+    assert (entry.actor_id, entry.target_name) == (people.owner.pk, "new@example.com")
+
+
+def test_who_was_taken_out_of_a_project_does_not_come_back_to_it_by_a_second_link(people):
+    _, link = make_invitation(people)
+    _, elsewhere = make_invitation(people, offer=Offer(people.organization))
+    member = OrganizationMember.objects.get(user=people.viewer)
+    Invitation.objects.update(email=people.viewer.email)
+    remove_from_project(user=people.project_admin, project=people.project, member=member)
+    assert find_invitation(hash_token(link)) is None
+    assert find_invitation(hash_token(elsewhere)) is not None
