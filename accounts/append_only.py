@@ -19,7 +19,7 @@ class RowsStay(Exception):
 
 
 def forbid_changes(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
-    """Have the database refuse UPDATE and DELETE, and TRUNCATE where there is one, of `table`. Safe to repeat."""
+    """Have the database refuse to change, remove or replace rows of `table`. Safe to repeat."""
     allow_changes(schema_editor, table)
     refusal = f"{table} is append-only"
     if schema_editor.connection.vendor == "postgresql":
@@ -32,11 +32,22 @@ def forbid_changes(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
             f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()"
         )
         return
-    for event in ("UPDATE", "DELETE"):
+    # INSERT OR REPLACE removes the rows that are in its way, and asks no trigger of theirs.
+    same = [" AND ".join(f"{name} = NEW.{name}" for name in names) for names in _names_of_rows(schema_editor, table)]
+    is_taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {condition})" for condition in same)  # noqa: S608
+    taken = f"INSERT ON {table} WHEN {is_taken}"
+    for event, what in (("update", f"UPDATE ON {table}"), ("delete", f"DELETE ON {table}"), ("replace", taken)):
         schema_editor.execute(
-            f"CREATE TRIGGER {table}_stays_{event.lower()} BEFORE {event} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+            f"CREATE TRIGGER {table}_stays_{event} BEFORE {what} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
         )
+
+
+def _names_of_rows(schema_editor: BaseDatabaseSchemaEditor, table: str) -> list[list[str]]:
+    """Every set of columns of which no two rows have the same."""
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, table).values()
+    return sorted(found["columns"] for found in constraints if found["unique"] or found["primary_key"])
 
 
 def allow_changes(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
@@ -44,7 +55,7 @@ def allow_changes(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_stays ON {table}")
         return
-    for event in ("update", "delete"):
+    for event in ("update", "delete", "replace"):
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_stays_{event}")
 
 

@@ -24,6 +24,7 @@ from .audit_models import AuditEntry
 from .codes import audit_code
 from .errors import PrivilegeMissing, Refused
 from .models import Organization, OrganizationMember, Project, User
+from .texts import make_plain
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ THE_SITE = "The site"
 # A page that asks every second may go on asking for as long as it is open.
 SAME_REFUSAL_FOR = timedelta(minutes=10)
 MOST_DETAIL_CHARACTERS = 4_000
+LONGEST_ACTOR_NAME = 300
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -56,7 +58,7 @@ def record(
     again within SAME_REFUSAL_FOR: machines go on asking.
     """
     entry = _entry(action, user, target, current_source())
-    entry.outcome, entry.reason, entry.details = outcome, reason[:1000], _bounded(details or {})
+    entry.outcome, entry.reason, entry.details = outcome, make_plain(reason)[:1000], _bounded(details or {})
     organization_id = _place(entry, target, project, organization)
     if once and _was_just_said(entry):
         return
@@ -106,8 +108,9 @@ def record_refusals(source: Source, *, path: str, code: str = "", was_denied: bo
 def _record_refusal(refusal: Refusal, source: Source, *, path: str, code: str) -> None:
     entry = _entry(refusal.action or Action.ACCESS_REFUSED, refusal.user, refusal.target, source)
     if refusal.target is None:
-        entry.target_type, entry.target_code, entry.target_name = "page", code[:120], path[:300]
-    entry.outcome, entry.reason = Outcome.REFUSED, str(refusal.exception)[:1000]
+        entry.target_type, entry.target_code = "page", make_plain(code)[:120]
+        entry.target_name = make_plain(path)[:300]
+    entry.outcome, entry.reason = Outcome.REFUSED, make_plain(str(refusal.exception))[:1000]
     if isinstance(refusal.exception, PrivilegeMissing):
         entry.details = {"privileges": [str(privilege.value) for privilege in refusal.exception.need.privileges]}
     organization_id = _place(entry, refusal.target, refusal.project, refusal.organization)
@@ -123,15 +126,22 @@ def _entry(action: Action, user: User | None, target: models.Model | None, sourc
     return AuditEntry(
         action=action,
         actor=user,
-        actor_name=(f"{user} ({user.email})" if user.name else user.email)[:300] if user else _nobody(source),
+        actor_name=_name_of(user) if user else _nobody(source),
         key_code=source.key_code,
-        key_name=source.key_name,
+        key_name=make_plain(source.key_name)[:120],
         target_type=target._meta.model_name or "" if target else "",
-        target_code=_code_of(target)[:120],
-        target_name=str(target)[:300] if target else "",
+        target_code=make_plain(_code_of(target))[:120],
+        target_name=make_plain(str(target))[:300] if target else "",
         address=source.address,
         request_id=source.request_id,
     )
+
+
+def _name_of(user: User) -> str:
+    """Name and address. The name, which people choose, is never so long that the address is cut off."""
+    address = make_plain(user.email)
+    room = LONGEST_ACTOR_NAME - len(address) - len(" ()")
+    return f"{make_plain(user.name)[:room]} ({address})" if user.name and room > 0 else address
 
 
 def _code_of(target: models.Model | None) -> str:
@@ -181,5 +191,15 @@ def _bounded(details: Mapping[str, Any]) -> dict[str, Any]:
     """`details`, or only their names if they are too much to keep."""
     text = json.dumps(details, cls=DjangoJSONEncoder)
     if len(text) <= MOST_DETAIL_CHARACTERS:
-        return dict(details)
+        plain: dict[str, Any] = _make_plain(json.loads(text))
+        return plain
     return {"left out": sorted(details)[:50], "characters": len(text)}
+
+
+def _make_plain(value: Any) -> Any:
+    """`value`, which came from JSON, with plain texts in it."""
+    if isinstance(value, dict):
+        return {make_plain(name): _make_plain(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_make_plain(held) for held in value]
+    return make_plain(value) if isinstance(value, str) else value

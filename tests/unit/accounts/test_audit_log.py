@@ -103,11 +103,51 @@ def test_the_database_itself_refuses_to_change_or_remove_an_entry(entry):
     ]
     if connection.vendor == "postgresql":
         connection.check_constraints()  # what is still to be checked would be in the way of it
-        statements.append("TRUNCATE accounts_auditentry CASCADE")
+        statements += ["TRUNCATE accounts_auditentry CASCADE", "TRUNCATE accounts_organization CASCADE"]
     for statement in statements:
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
     assert AuditEntry.objects.get().reason == ""
+
+
+@pytest.mark.parametrize("kept", ["id", "code"])
+def test_nor_can_one_be_replaced(entry, kept):
+    """Where SQLite has INSERT OR REPLACE, PostgreSQL has ON CONFLICT, which SQLite understands too."""
+    changed = {"id": "id + 1", "code": "'audit-other'"} | {kept: kept} | {"reason": "'x'"}
+    columns = [field.column for field in AuditEntry._meta.concrete_fields]
+    values = ", ".join(changed.get(column, column) for column in columns)
+    rows = f"INTO accounts_auditentry ({', '.join(columns)}) SELECT {values} FROM accounts_auditentry WHERE true"
+    statements = [f"INSERT {rows} ON CONFLICT ({kept}) DO UPDATE SET reason = 'x'"]
+    if connection.vendor == "sqlite":
+        statements.append(f"INSERT OR REPLACE {rows}")
+    for statement in statements:
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    assert AuditEntry.objects.get().reason == ""
+
+
+def test_no_name_makes_an_entry_look_like_another_one(people):
+    people.viewer.name = "Olga Owner (olga@example.com)\nOlga \u202eOwner"
+    people.project.name = "Search\u2028deleted"
+    record(Action.ROLE_GIVEN, user=people.viewer, target=people.project, reason="so\r", details={"to": ["a\u2066b"]})
+    entry = AuditEntry.objects.get()
+    assert entry.actor_name == (f"Olga Owner (olga@example.com)\\u000aOlga \\u202eOwner ({people.viewer.email})")
+    assert (entry.target_name, entry.reason) == ("Search\\u2028deleted", "so\\u000d")
+    assert entry.details == {"to": ["a\\u2066b"]}
+
+
+def test_no_name_is_so_long_that_it_hides_whose_it_is(people):
+    people.viewer.name, people.viewer.email = "n" * 120, f"{'v' * 64}@{'d' * 180}.com"
+    record(Action.ROLE_GIVEN, user=people.viewer, target=people.project)
+    assert AuditEntry.objects.get().actor_name.endswith(f" ({people.viewer.email})")
+
+
+def test_no_address_of_a_page_makes_a_refusal_look_like_another_one(people):
+    with coming_from(Source()) as source:
+        note_refusal(PrivilegeMissing(Privilege.BACKUP_MANAGE), user=people.viewer)
+        record_refusals(source, path="GET /a\n\u202e", code="b\u2029", was_denied=True)
+    entry = AuditEntry.objects.get()
+    assert (entry.target_name, entry.target_code) == ("GET /a\\u000a\\u202e", "b\\u2029")
 
 
 def test_it_can_be_read_after_everything_it_names_has_gone(people, entry):
