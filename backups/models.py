@@ -45,6 +45,9 @@ class Backup(models.Model):
             models.Index(fields=["project", "-created_at"]),
             # Who may see every project is shown the newest of all.
             models.Index(fields=["-created_at", "-id"], name="backup_newest_first"),
+            # Most backups that ever were are deleted; the pages show the others.
+            models.Index(fields=["project", "state", "-created_at", "-id"], name="backup_newest_in_project"),
+            models.Index(fields=["cluster", "state", "-created_at", "-id"], name="backup_newest_in_cluster"),
         ]
         ordering = ["-created_at", "-pk"]
 
@@ -129,7 +132,11 @@ class Copy(models.Model):
                 fields=["kept_days", "stored_at"],
                 condition=Q(kept_days__isnull=False, deleted_at__isnull=True),
                 name="copy_by_retention",
-            )
+            ),
+            # What could be restored where is asked of all copies that exist: see `CopyQuerySet.usable_by_place`.
+            models.Index(
+                fields=["state", "backup", "region"], condition=Q(deleted_at__isnull=True), name="copy_by_state"
+            ),
         ]
         ordering = ["-is_original", "region"]
 

@@ -9,16 +9,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Prefetch, Q, When
+from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, When
 
 from accounts.access import projects_with
 from accounts.models import User
 from accounts.privileges import Privilege
 
-from .states import MAY_BE_CHECKED, BackupState, CopyState
+from .states import BROKEN, COMING, MAY_BE_CHECKED, BackupState, CopyState, Scope
 
 if TYPE_CHECKING:
     from backups.models import Copy
+
+_PLACE = ("backup__cluster_id", "region_id")
 
 
 class BackupQuerySet(models.QuerySet[Any]):
@@ -28,6 +30,10 @@ class BackupQuerySet(models.QuerySet[Any]):
 
     def existing(self) -> BackupQuerySet:
         return self.exclude(state=BackupState.DELETED)
+
+    def existing_by_state(self) -> list[BackupQuerySet]:
+        """The same, a list for each state: so an index leads past however many have been deleted."""
+        return [self.filter(state=state) for state in BackupState if state != BackupState.DELETED]
 
     def failed_with_none_since(self) -> BackupQuerySet:
         """Failed backups of clusters that still exist and have had no backup that succeeded since."""
@@ -100,13 +106,31 @@ class CopyQuerySet(models.QuerySet[Any]):
 
     def missing_or_damaged(self) -> CopyQuerySet:
         """Copies of available backups that failed or are damaged now; a failed backup has none worth naming."""
-        return self.filter(state__in=[CopyState.FAILED, CopyState.DAMAGED], backup__state=BackupState.AVAILABLE)
+        broken = self.filter(state__in=[CopyState.FAILED, CopyState.DAMAGED], backup__state=BackupState.AVAILABLE)
+        return broken.filter(deleted_at__isnull=True)  # Said for the index: nothing deleted is in these states.
 
     def planned(self) -> CopyQuerySet:
         return self.filter(state=CopyState.PLANNED)
 
     def visible_to(self, user: User, privilege: Privilege) -> CopyQuerySet:
         return self.filter(backup__project__in=projects_with(user, privilege))
+
+    def usable_by_place(self) -> models.QuerySet[Any, tuple[Any, ...]]:
+        """(cluster, region, number of usable copies, the newest backup of the whole cluster and of chosen collections)
+        of each place that has any; from an index of the copies that exist by their state."""
+        whole, part = Q(backup__scope=Scope.CLUSTER), Q(backup__scope=Scope.COLLECTION)
+        newest = {"whole": Max("backup_id", filter=whole), "part": Max("backup_id", filter=part)}
+        there = self.available().filter(deleted_at__isnull=True).order_by().values(*_PLACE)
+        return there.annotate(usable=Count("pk"), **newest).values_list(*_PLACE, "usable", *newest)
+
+    def unusable_by_place(self) -> models.QuerySet[Any, tuple[Any, ...]]:
+        """(cluster, region, the newest backup with a copy on its way there and with a broken one), found likewise."""
+        newest = {
+            "coming": Max("backup_id", filter=Q(state__in=COMING)),
+            "broken": Max("backup_id", filter=Q(state__in=BROKEN)),
+        }
+        there = self.filter(state__in=[*COMING, *BROKEN], deleted_at__isnull=True).order_by().values(*_PLACE)
+        return there.annotate(**newest).values_list(*_PLACE, *newest)
 
     def for_facts(self) -> CopyQuerySet:
         """Copies with all that a page says of them, in one query."""

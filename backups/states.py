@@ -63,6 +63,9 @@ HOLDS_NOTHING = frozenset({CopyState.FAILED, CopyState.CANCELED, CopyState.DELET
 REMOVABLE = frozenset(state for state, moves in COPY_MOVES.items() if CopyState.DELETING in moves)
 # On its way to another state without anybody's help.
 UNSETTLED = frozenset({CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.VERIFYING, CopyState.DELETING})
+# Will be usable if nothing goes wrong; and what went wrong. Lists, so that the database sees one order.
+COMING = [CopyState.PLANNED, CopyState.TRANSFERRING, CopyState.VERIFYING]
+BROKEN = [CopyState.FAILED, CopyState.CANCELED, CopyState.DAMAGED]
 
 
 def is_allowed(moves: dict[str, set[str]], before: str, after: str) -> bool:
