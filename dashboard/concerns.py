@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from accounts.models import User
+from accounts.models import Project, User
 from accounts.privileges import Privilege
 from backups.models import Backup, Copy
 from jobs.models import Job, ScheduledRun
@@ -30,20 +30,23 @@ class Concern:
     reason: str
 
 
-def concerns_of(user: User, *, now: datetime) -> list[Concern]:
-    """Everything broken that `user` may look at, in five queries however much it is.
+def concerns_of(user: User, *, now: datetime, project: Project | None = None) -> list[Concern]:
+    """Everything broken that `user` may look at, in `project` alone if one is given; five queries however much it is.
 
     Failed or damaged copies of available backups, copies that stay past their days, failed backups and missed runs of
     schedules with no success since, and the restores, deletions and checks that failed within RECENT with no success
     since.
     """
-    copies = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).missing_or_damaged()
-    held = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).held_past_retention()
-    backups = Backup.objects.visible_to(user).failed_with_none_since()
+    of_copies = {} if project is None else {"backup__project": project}
+    of_runs = {} if project is None else {"schedule__project": project}
+    of_others = {} if project is None else {"project": project}
+    visible = Copy.objects.visible_to(user, Privilege.BACKUP_VIEW).filter(**of_copies)
+    copies, held = visible.missing_or_damaged(), visible.held_past_retention()
+    backups = Backup.objects.visible_to(user).filter(**of_others).failed_with_none_since()
     by_schedule: dict[int, list[ScheduledRun]] = {}
-    for run in ScheduledRun.objects.visible_to(user).missed_with_none_since():
+    for run in ScheduledRun.objects.visible_to(user).filter(**of_runs).missed_with_none_since():
         by_schedule.setdefault(run.schedule_id, []).append(run)
-    jobs = Job.objects.visible_to(user).failed_with_none_since(now - RECENT)
+    jobs = Job.objects.visible_to(user).filter(**of_others).failed_with_none_since(now - RECENT)
     return [
         *(_of_copy(copy) for copy in copies.select_related("region", "backup__cluster")),
         *(_of_held_copy(copy) for copy in held.select_related("region", "backup__cluster")),

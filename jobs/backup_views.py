@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -37,8 +38,15 @@ def _live_collections(cluster: Cluster) -> list[LiveCollection]:
     ]
 
 
-def _form(request: HtmxHttpRequest, found: list[LiveCollection], data: Any) -> BackupForm:
-    return BackupForm(data, collections=[(collection.database, collection.name) for collection in found])
+def _form(request: HtmxHttpRequest, found: list[LiveCollection], data: Any, initial: Any = None) -> BackupForm:
+    pairs = [(collection.database, collection.name) for collection in found]
+    return BackupForm(data, collections=pairs, initial=initial)
+
+
+def ticked_by_link(query: QueryDict, offered: Collection[str]) -> dict[str, Any]:
+    """What a form begins with when a link names the regions that should hold a copy: `?region=gcp-us-east4`."""
+    regions = [code for code in dict.fromkeys(query.getlist("region")) if code in offered]
+    return {"copy": True, "regions": regions} if regions else {}
 
 
 def _quote(cluster: Cluster, found: list[LiveCollection], form: BackupForm) -> dict[str, Any]:
@@ -70,7 +78,10 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         context["failure"] = str(failure)
         return render(request, "jobs/backup_create.html", context, status=200 if request.method == "GET" else 422)
 
-    form = _form(request, found, request.POST if request.method == "POST" else None)
+    groups = [] if context["copy_refusal"] else offered_regions(cluster, on=timezone.now().date())
+    offered = {target.region.code for group in groups for target in group.targets}
+    initial = {"scope": "cluster"} | ticked_by_link(request.GET, offered)
+    form = _form(request, found, request.POST if request.method == "POST" else None, initial)
     if request.method == "POST" and form.is_valid():
         try:
             job = services.request_backup(
@@ -82,11 +93,11 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
             copies = " Its copies follow once it has succeeded." if form.chosen_regions else ""
             messages.success(request, f"The backup {job.backup} was queued.{copies}")
             return redirect("jobs:job-list")
-    shown = form if form.is_bound else _form(request, found, {"scope": "cluster"})
+    shown = form if form.is_bound else _form(request, found, initial)
     context |= {
         "form": form,
         "collections": found,
-        "groups": [] if context["copy_refusal"] else offered_regions(cluster, on=timezone.now().date()),
+        "groups": groups,
         "regions_with_store": set(
             Store.objects.of_organization(cluster.project.organization_id).values_list("region", flat=True)
         ),

@@ -25,6 +25,7 @@ from clusters.services import copy_refusal
 from dataplane.errors import DataPlaneError
 
 from . import schedule_services as services
+from .backup_views import ticked_by_link
 from .models import Schedule, ScheduledRun, ScheduleTarget
 from .quotes import LiveCollection, expected_size, offered_regions
 from .retention import earlier_ends
@@ -130,7 +131,7 @@ class _Editor:
             "window_start": DEFAULT_WINDOW,
             "time_zone": "UTC",
             "scope": Scope.CLUSTER,
-        }
+        } | ticked_by_link(self.request.GET, self.regions.keys())
 
     def preview(self, form: ScheduleForm) -> dict[str, Any]:
         """The next runs and the steady month of what `form`, which is bound, asks for, or sentences in their place."""

@@ -16,6 +16,7 @@ def addresses(page: Page) -> Iterator[tuple[str, str]]:
     """
     yield from (
         ("overview", "/"),
+        ("region-loss", "/region-loss/?lost=gcp-us-west1"),
         ("clusters", "/clusters/"),
         ("jobs", "/jobs/"),
         ("workers", "/workers/"),

@@ -205,4 +205,4 @@ def test_costs_are_shown_only_to_those_who_may_see_them(people, cluster, client)
     make_backup(cluster)
     for person, is_shown in ((people.owner, True), (people.viewer, False)):
         client.force_login(person)
-        assert ("Storage per month" in overview(client)) == is_shown, Privilege.BILLING_VIEW
+        assert ("This month" in overview(client)) == is_shown, Privilege.BILLING_VIEW

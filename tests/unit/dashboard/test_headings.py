@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 ALONE = (
     "dashboard:overview",
     "dashboard:costs",
+    "dashboard:region-loss",
     "clusters:cluster-list",
     "clusters:cluster-create",
     "clusters:store-list",
@@ -82,6 +83,7 @@ PARTS = {
 }
 NO_PAGES = {
     "audit:audit-csv",
+    "dashboard:region-loss-csv",
     "pricing:sheet-export",
     "pricing:sheet-withdraw",
     "people:invitation-open",
@@ -239,6 +241,7 @@ def test_no_page_skips_a_level_where_there_is_nothing_yet(people, client):
     for name in (
         "dashboard:overview",
         "dashboard:costs",
+        "dashboard:region-loss",
         "clusters:cluster-list",
         "backups:backup-list",
         "jobs:job-list",

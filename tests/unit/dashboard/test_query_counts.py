@@ -62,6 +62,7 @@ def queries(client: Client, url: str) -> list[str]:
     [
         ("dashboard:overview", add_cluster_with_backup),
         ("dashboard:costs", add_cluster_with_backup),
+        ("dashboard:region-loss", add_cluster_with_backup),
         ("clusters:cluster-list", add_cluster_with_backup),
         ("clusters:store-list", add_store),
         ("backups:backup-list", add_cluster_with_backup),
