@@ -54,9 +54,7 @@ def _sentence(job: Job, barrier: Barrier) -> str:
         case Barrier.REPAIR_IN_CLUSTER:
             return f"Waits until a repair for {cluster}, which may need this copy, has ended."
         case Barrier.REMOVAL_IN_CLUSTER:
-            return (
-                f"Waits until the removal of a copy of {cluster}, from which this job might take something, has ended."
-            )
+            return f"Waits until the removal of a copy of {cluster}, which this job might use, has ended."
 
 
 def _jobs(count: int) -> str:

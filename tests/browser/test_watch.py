@@ -16,7 +16,8 @@ def misbehaving(browser):
     watch = Watch(ORIGIN)
     context = browser.new_context()
     watch.attach(context)
-    context.route("**", lambda route: route.fulfill(body=""))
+    policy = {"content-security-policy": "default-src * 'unsafe-inline' 'unsafe-eval'"}
+    context.route("**", lambda route: route.fulfill(body="", headers=policy))
     page = context.new_page()
     page.goto(f"{ORIGIN}/")
     yield page, watch

@@ -136,6 +136,18 @@ def told_by_logs(pid_of_log: Mapping[Path, int]) -> list[str]:
     ]
 
 
+def with_traceback(finding: str, logs: Iterable[Path]) -> str:
+    """`finding` with what the worker wrote when that job crashed: logs of processes that ended are forgotten."""
+    found = re.search(r"job-[a-z0-9]+", finding)
+    for log in logs if found else ():
+        told = log.read_text(errors="replace").partition(f"{found[0]} crashed")[2]
+        if told:
+            lines = told.splitlines()[1:]
+            end = next((n for n, line in enumerate(lines) if re.match(r"\d{4}-\d\d-\d\d ", line)), len(lines))
+            return "\n".join([finding, *lines[:end]])
+    return finding
+
+
 def _examine_job(job: Job, found: Findings) -> None:
     events = sorted(job.events.all(), key=lambda event: event.pk)
     told = f"{job.type} {job.code}"

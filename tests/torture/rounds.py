@@ -17,7 +17,7 @@ from jobs.check_services import request_verification
 from jobs.models import Job
 from jobs.worker import sweep
 from tests.torture.asking import Asking
-from tests.torture.evidence import Findings, Watcher, active_jobs, examine, harm_of, told_by_logs
+from tests.torture.evidence import Findings, Watcher, active_jobs, examine, harm_of, told_by_logs, with_traceback
 from tests.torture.faults import Deed, choose_faults
 from tests.torture.site import Site
 from tests.torture.world import World
@@ -68,6 +68,7 @@ class Rounds:
         self._findings += examine(self._world, accepted=self._asking.accepted, stuck=self._known, watcher=self._watcher)
         self._findings.doubled += told_by_logs(self._site.pid_of_log)
         self._findings.crashed += self._site.complaints()
+        self._findings.crashed = [with_traceback(text, self._site.pid_of_log) for text in self._findings.crashed]
         # Those that have ended have said all they had to say.
         self._site.forget_ended_logs()
         self._findings = self._findings.without(self.tally.findings)

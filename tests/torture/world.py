@@ -114,8 +114,9 @@ class World:
             if not backup.copies.filter(region=code).exists() and backup.copies.available().exists()
         ]
         for backup, code in random.sample(places, len(places)):
-            source = backup.copies.available().select_related("backup__cluster").earliest("pk")
-            for path in self._chunk_paths(source, random):
+            source = backup.copies.available().select_related("backup__cluster").order_by("pk").first()
+            # Somebody may have deleted it meanwhile.
+            for path in self._chunk_paths(source, random) if source else ():
                 torn = self.root / code / path.relative_to(self.root / source.region_id)
                 if not torn.exists():
                     torn.parent.mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,8 @@ def test_the_shorter_question_for_one_type_has_the_answer_of_the_whole_one(setti
         cluster = make_cluster()
         if held:
             make_job(make_copy(make_backup(cluster), FRANKFURT), type=held, state=JobState.IN_PROGRESS, origin="auto")
-        make_job(make_copy(make_backup(cluster), FRANKFURT), type=job_type, origin="auto")
+        if not held == job_type == JobType.COLLECT:  # of which a place has one at a time
+            make_job(make_copy(make_backup(cluster), FRANKFURT), type=job_type, origin="auto")
     now = timezone.now()
     whole, shorter = Job.objects.claimable(now), Job.objects.claimable(now, job_type)
     assert list(whole) == list(shorter)
