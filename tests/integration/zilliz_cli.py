@@ -31,8 +31,11 @@ VENDOR = "api.cloud.zilliz.com"
 HOME = Path(sys.prefix) / f"zilliz-cli-{VERSION}"
 
 
+HOW_TO_GET_IT = f"zilliz-cli=={VERSION} comes from the package index; make test installs it where that can be reached"
+
+
 def install() -> Path:
-    """The command, installed if it was not yet."""
+    """The command, installed if it was not yet; CalledProcessError where it cannot be had."""
     command = HOME / "bin" / "zilliz"
     HOME.parent.mkdir(parents=True, exist_ok=True)
     with HOME.with_suffix(".lock").open("w") as lock:

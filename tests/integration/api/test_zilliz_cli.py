@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +20,7 @@ from clusters.models import Cluster
 from jobs.models import Job
 from jobs.states import JobState, JobType
 from tests.builders import OREGON, VIRGINIA, make_backup, make_cluster, make_people, make_stores
-from tests.integration.zilliz_cli import ZillizCli
+from tests.integration.zilliz_cli import HOW_TO_GET_IT, ZillizCli, install
 
 
 @pytest.fixture
@@ -41,8 +43,18 @@ def site(committed: None, settings: Any) -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def _client() -> None:
+    try:
+        install()
+    except subprocess.CalledProcessError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"The command line client is missing: {HOW_TO_GET_IT}.")
+
+
 @pytest.fixture
-def cli(people: Any, site: str, tmp_path: Any) -> Iterator[ZillizCli]:
+def cli(_client: None, people: Any, site: str, tmp_path: Any) -> Iterator[ZillizCli]:
     key = make_personal_key(user=people.owner, name="cli", privileges=list(Privilege), days=1).token
     with ZillizCli(tmp_path, url=site, key=key) as client:
         yield client
