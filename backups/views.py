@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.access import has
+from accounts.access import has, project_numbers_with
 from accounts.guard import find, needs, signed_in
 from accounts.http import HtmxHttpRequest
+from accounts.newest import Place, find_page
 from accounts.privileges import Privilege
 from clusters.models import Cluster
 from clusters.rules import why_not_backed_up
@@ -23,6 +23,7 @@ from .errors import BackupRefused
 from .facts import facts_of
 from .forms import RenameForm
 from .models import Backup
+from .querysets import BackupQuerySet
 
 PAGE_SIZE = 50
 
@@ -31,12 +32,29 @@ def _find_backup(request: HtmxHttpRequest, code: str) -> Backup:
     return find(Backup.objects.for_list(), request, code=code)
 
 
+def _page_context(request: HtmxHttpRequest, rows: BackupQuerySet, lists: list[BackupQuerySet]) -> dict[str, Any]:
+    """The page of existing backups that the address names by its neighbour, which is one of `rows`."""
+
+    def place(name: str) -> Place | None:
+        marks = rows.filter(code=request.GET.get(name, "")).values_list("created_at", "pk")
+        return next((Place(*mark) for mark in marks), None) if request.GET.get(name) else None
+
+    page = find_page(lists, by=("created_at", "pk"), size=PAGE_SIZE, before=place("before"), after=place("after"))
+    backups = list(Backup.objects.filter(pk__in=page.pks).for_list())
+    return {
+        "backups": backups,
+        "newer": backups[0].code if backups and page.has_newer else "",
+        "older": backups[-1].code if backups and page.has_older else "",
+    }
+
+
 @signed_in
 @require_GET
 def backup_list(request: HtmxHttpRequest) -> HttpResponse:
-    backups = Backup.objects.visible_to(request.user).existing().for_list()
-    page = Paginator(backups, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "backups/backup_list.html", {"page": page})
+    projects = project_numbers_with(request.user, Privilege.BACKUP_VIEW)
+    lists = [of_state.filter(project=number) for number in projects for of_state in Backup.objects.existing_by_state()]
+    rows = Backup.objects.filter(project__in=projects)
+    return render(request, "backups/backup_list.html", _page_context(request, rows, lists))
 
 
 @needs(Privilege.BACKUP_VIEW)
@@ -44,7 +62,7 @@ def backup_list(request: HtmxHttpRequest) -> HttpResponse:
 def cluster_backups(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """The Backups tab of a cluster."""
     cluster = find(Cluster.objects.existing().for_list(), request, code=code)
-    backups = Backup.objects.filter(cluster=cluster).existing().for_list()
+    lists = [of_state.filter(cluster=cluster) for of_state in Backup.objects.existing_by_state()]
     context = {
         "cluster": cluster,
         "tab": "backups",
@@ -52,13 +70,12 @@ def cluster_backups(request: HtmxHttpRequest, code: str) -> HttpResponse:
         "copy_refusal": copy_refusal(cluster),
         "may_back_up": has(request.user, Privilege.BACKUP_MANAGE, cluster.project),
         "may_manage": has(request.user, Privilege.CLUSTER_MANAGE, cluster.project),
-        "page": Paginator(backups, PAGE_SIZE).get_page(request.GET.get("page")),
-    }
+    } | _page_context(request, Backup.objects.filter(cluster=cluster), lists)
     return render(request, "backups/cluster_backups.html", context)
 
 
 def _detail_context(request: HtmxHttpRequest, backup: Backup) -> dict[str, Any]:
-    copies = list(backup.copies.select_related("region", "store", "source_region", "backup__cluster__region"))
+    copies = list(backup.copies.for_facts())
     facts = facts_of(copies)
     return {
         "backup": backup,

@@ -17,6 +17,7 @@ from django.utils import timezone
 from .errors import StaleJob
 from .models import Job
 from .moves import renew_lease
+from .samples import Sampler
 from .states import JobState
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Hold:
         self.bytes_before = 0
         """Of the progress, what was there already when the bytes began to move; set by who knows it."""
         self._meter: Callable[[Progress], None] | None = None
+        self._sampler = Sampler(job.pk)
         self._renewed_at = time.monotonic()
         self.is_lost = False
         self.is_canceled = False
@@ -124,8 +126,10 @@ class Hold:
         try:
             with transaction.atomic():
                 state = renew_lease(self._job_id, self._lease, **changes)
-                if state is not None and progress is not None and self._meter is not None:
-                    self._meter(progress)
+                if state is not None and progress is not None:
+                    self._sampler.note(progress.bytes_done - self.bytes_before)
+                    if self._meter is not None:
+                        self._meter(progress)
         except DatabaseError as trouble:
             # The database may be back before the lease ends; after that somebody else may own the job.
             connection.close()

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import QuerySet
 
 from accounts.newest import Page, Place, find_page
 from backups.models import Backup
@@ -28,10 +28,9 @@ MOST_FOUND = 100
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The jobs that an id, or its beginning, stands for: itself or the backup they are about."""
+    """The jobs that an id, or its beginning, stands for: itself or those about a backup."""
 
     jobs: list[int] = field(default_factory=list)
-    backups: list[int] = field(default_factory=list)
     is_too_much: bool = False
 
 
@@ -63,17 +62,15 @@ def find_families(
 
 
 def lists_of(projects: Sequence[int], choice: Choice) -> list[JobQuerySet]:
-    """What `accounts.newest` reads: one list for a cluster or a schedule, else one for each project."""
+    """What `accounts.newest` reads: one list for a cluster, a schedule or what was found, else one for each project."""
     jobs: JobQuerySet = Job.objects.with_family().filter(**_equalities(choice))
     if choice.since is not None:
         jobs = jobs.filter(family_at__gte=choice.since)
     if choice.until is not None:
         jobs = jobs.filter(family_at__lt=choice.until)
+    # These say the project as well, and said twice it would tempt a database to a larger index.
     if choice.found is not None:
-        if not choice.found.jobs and not choice.found.backups:
-            return []
-        jobs = jobs.filter(Q(pk__in=choice.found.jobs) | Q(backup__in=choice.found.backups))
-    # They say the project as well, and said twice it would tempt a database to the larger index.
+        return [jobs.filter(pk__in=choice.found.jobs)] if choice.found.jobs else []
     owner = choice.cluster or choice.schedule
     if owner is not None:
         return [jobs] if owner.project_id in projects else []
@@ -93,17 +90,22 @@ def _equalities(choice: Choice) -> dict[str, Any]:
 
 def find_by_id(text: str, projects: Sequence[int]) -> Found:
     """What `text` stands for among `projects`: the id of a job or a backup, or how one begins."""
-    jobs = _numbers_beginning(Job.objects.filter(project__in=projects), text)
-    backups = _numbers_beginning(Backup.objects.filter(project__in=projects), text)
+    jobs, backups = (_beginning(model.objects.all(), text) for model in (Job, Backup))
     if max(len(jobs), len(backups)) > MOST_FOUND:
         return Found(is_too_much=True)
-    return Found(jobs, backups)
+    mine = [pk for pk, project in jobs if project in projects]
+    of_backups = [pk for pk, project in backups if project in projects]
+    return Found([*mine, *Job.objects.filter(backup__in=of_backups).order_by().values_list("pk", flat=True)])
 
 
-def _numbers_beginning(rows: Any, text: str) -> list[int]:
+def _beginning(rows: QuerySet[Any], text: str) -> list[tuple[int, int]]:
+    """The first rows whose code begins with `text`, with their projects; one more than may be found.
+
+    Of any project: a database that is told which ones would read all that they hold.
+    """
     if connection.vendor == "sqlite":
         # Its LIKE ignores case, and so uses no index; a range does.
         rows = rows.filter(code__gte=text, code__lt=text + chr(0x10FFFF))
     else:
         rows = rows.filter(code__startswith=text)
-    return list(rows.order_by("code").values_list("pk", flat=True)[: MOST_FOUND + 1])
+    return list(rows.order_by("code").values_list("pk", "project_id")[: MOST_FOUND + 1])

@@ -244,11 +244,11 @@ class JobSample(models.Model):
     # Bytes count anew in each attempt, and again while they are read back: as `Job.phase_started_at` says.
     phase_started_at = models.DateTimeField()
     is_verifying = models.BooleanField(default=False)
-    bytes_done = models.BigIntegerField()
+    moved_bytes = models.BigIntegerField(help_text="Without what the target held already.")
 
     class Meta:
         ordering = ["at", "pk"]
         indexes = [models.Index(fields=["at"], name="job_sample_by_age")]
 
     def __str__(self) -> str:
-        return f"{self.bytes_done} bytes at {self.at:%H:%M:%S}"
+        return f"{self.moved_bytes} bytes at {self.at:%H:%M:%S}"

@@ -21,6 +21,7 @@ from .errors import IllegalMove, StaleJob
 from .looks import is_still_claimable, lock_claimable, lock_places_of
 from .models import Job, JobEvent, Schedule
 from .states import FINAL, HELD, PRIORITY, JobState, JobType, is_allowed
+from .wording import TAKEN_BY
 
 # How often a claim looks again, some milliseconds each, while others decide about the same clusters.
 _CLAIM_TRIES = 30
@@ -148,7 +149,7 @@ def _take(job: Job, worker: str) -> None:
     _write_move(job, JobState.IN_PROGRESS, changes)
     for name, value in changes.items():
         setattr(job, name, value)
-    _tell(job, before, note=f"Taken by {worker}")
+    _tell(job, before, note=TAKEN_BY + worker)
 
 
 def _is_free_to_run(job: Job) -> bool:

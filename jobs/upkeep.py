@@ -6,9 +6,11 @@ from datetime import datetime
 
 from .collecting import request_collections
 from .firing import correct_due_times, forget_old_runs
+from .samples import forget_old_samples
 
 
 def keep_up(now: datetime) -> None:
     correct_due_times(now)
     request_collections(now)
     forget_old_runs(now)
+    forget_old_samples(now)

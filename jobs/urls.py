@@ -9,6 +9,7 @@ _jobs = [
     path("table/", views.job_table, name="job-table"),
     path("<slug:code>/", views.job_detail, name="job-detail"),
     path("<slug:code>/progress/", views.job_progress, name="job-progress"),
+    path("<slug:code>/throughput/", views.job_throughput, name="job-throughput"),
     path("<slug:code>/cancel/", views.job_cancel, name="job-cancel"),
 ]
 urlpatterns = [

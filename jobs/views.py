@@ -23,15 +23,19 @@ from . import services
 from .check_services import why_not_repaired_now
 from .errors import JobRefused
 from .filter_form import JobFilterForm
+from .history import attempts_of
 from .listing import PLACE, Choice, find_families
 from .models import Job
 from .polling import changed_since, note_seen, poll_seconds
 from .savings import savings_of
 from .states import CHECKS, HELD, JobState, JobType
+from .throughput import stretches_of, throughput_figure
 from .waiting import why_waiting
-from .wording import describe_saving
+from .wording import describe_next_step, describe_saving
 
 PAGE_SIZE = 50
+THROUGHPUT_SECONDS = 10
+"""A chart is looked at longer than a number, and drawn anew it loses what the pointer told."""
 PLACES = ("before", "after")
 
 
@@ -132,9 +136,12 @@ def job_table(request: HtmxHttpRequest) -> HttpResponse:
 def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
     may_manage = has(request.user, Privilege.BACKUP_MANAGE, job.project)
     copies = list(job.children.for_row().order_by("pk"))
+    events = list(job.events.select_related("by"))
     return {
         "job": job,
-        "events": job.events.select_related("by"),
+        "events": events,
+        "attempts": attempts_of(events),
+        "next_step": describe_next_step(job.type, job.state),
         "copies": copies,
         "waits_for": why_waiting(job),
         "saving": _saving(job) if job.type == JobType.COPY and job.state == JobState.SUCCESSFUL else "",
@@ -154,7 +161,8 @@ def _saving(job: Job) -> str:
 @needs(Privilege.BACKUP_VIEW)
 @require_GET
 def job_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
-    return render(request, "jobs/job_detail.html", _detail_context(request, _find_job(request, code)))
+    job = _find_job(request, code)
+    return render(request, "jobs/job_detail.html", _detail_context(request, job) | _throughput_context(job))
 
 
 @needs(Privilege.BACKUP_VIEW)
@@ -162,6 +170,23 @@ def job_detail(request: HtmxHttpRequest, code: str) -> HttpResponse:
 def job_progress(request: HtmxHttpRequest, code: str) -> HttpResponse:
     """What changes while a job runs; it asks for itself again until the job and its copies have ended."""
     return render(request, "jobs/_job_progress.html", _detail_context(request, _find_job(request, code)))
+
+
+def _throughput_context(job: Job) -> dict[str, Any]:
+    stretches = stretches_of(job.samples.all())
+    return {
+        "job": job,
+        "stretches": stretches,
+        "figure": throughput_figure(stretches) if stretches else None,
+        "throughput_seconds": THROUGHPUT_SECONDS if job.is_active else None,
+    }
+
+
+@needs(Privilege.BACKUP_VIEW)
+@require_GET
+def job_throughput(request: HtmxHttpRequest, code: str) -> HttpResponse:
+    """How fast the job's bytes moved; it asks for itself again until the job has ended."""
+    return render(request, "jobs/_job_throughput.html", _throughput_context(_find_job(request, code)))
 
 
 @needs(Privilege.BACKUP_MANAGE)

@@ -6,7 +6,10 @@ from decimal import Decimal
 from pricing.formatting import format_gb, format_money
 
 from .rates import Rate
-from .states import JobType
+from .states import JobState, JobType
+
+TAKEN_BY = "Taken by "
+"""How the note of the event begins that a claim writes; the worker's name follows."""
 
 
 def describe_job(job_type: str, *, city: str, cluster: str) -> str:
@@ -26,6 +29,28 @@ def describe_job(job_type: str, *, city: str, cluster: str) -> str:
     if job_type == JobType.COLLECT:
         return f"Collect leftovers in {city}"
     return f"Delete in {city}"
+
+
+def describe_next_step(job_type: str, state: str) -> str:
+    """What to do about a job that failed or crashed, in a sentence to follow its reason; else empty."""
+    if state == JobState.CRASHED:
+        return (
+            "This is no mistake of yours. Whoever runs the site finds the cause in the worker's log."
+        )
+    if state != JobState.FAILED:
+        return ""
+    match job_type:
+        case JobType.BACKUP:
+            return "Put that right, then create the backup again. Copies that were to follow are canceled."
+        case JobType.COPY:
+            return "Put that right, then make this copy again: what has arrived already is not sent twice."
+        case JobType.RESTORE:
+            return "The backup is as it was. Put that right, then restore again."
+        case JobType.VERIFY | JobType.REPAIR:
+            return "Look at the other copies of this backup: a sound one can be restored from, and mend this one."
+        case JobType.DELETE | JobType.EXPIRE:
+            return "Put that right, then delete again: what is not proven gone is not called deleted."
+    return "It is tried again by itself, with the next removal at the latest."
 
 
 def describe_saving(sent_bytes: int, saved_bytes: int, amount: Decimal | None) -> str:

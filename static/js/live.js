@@ -7,8 +7,8 @@
     const { elt, requestConfig } = event.detail;
     const isPoll = elt.getAttribute("hx-trigger")?.includes("every") && !requestConfig.triggeringEvent;
     if (!isPoll) return;
-    // A fresh row would take an open menu away from under the pointer; the next poll comes soon enough.
-    if (elt.querySelector("details.menu[open]")) event.preventDefault();
+    // A fresh part would take an open menu or table away from under the pointer; the next poll comes soon enough.
+    if (elt.querySelector("details:is(.menu, .data-table)[open]")) event.preventDefault();
     if (!document.hidden) return;
     event.preventDefault();
     missed.add(elt);

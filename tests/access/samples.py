@@ -206,7 +206,9 @@ _sample(
     "jobs:backup-delete",
 )
 _sample(lambda things: [things.backup.code, VIRGINIA], "jobs:copy-retry", "jobs:copy-check", "jobs:copy-repair")
-_sample(lambda things: [things.job.code], "jobs:job-detail", "jobs:job-progress", "jobs:job-cancel")
+_sample(
+    lambda things: [things.job.code], "jobs:job-detail", "jobs:job-progress", "jobs:job-throughput", "jobs:job-cancel"
+)
 _sample(
     lambda things: [things.schedule.code],
     "jobs:schedule-detail",

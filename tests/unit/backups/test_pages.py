@@ -260,3 +260,22 @@ def test_the_service_itself_refuses_a_bad_name(people, cluster, name, sentence):
 def test_the_service_itself_asks_for_the_right(people, cluster, who):
     with pytest.raises(PrivilegeMissing, match="backup: manage"):
         rename_backup(user=getattr(people, who), backup=make_backup(cluster), name="mine")
+
+
+@pytest.mark.parametrize("where", ["all", "of one cluster"])
+def test_pages_of_backups_go_to_the_oldest_and_back_and_leave_out_what_is_deleted(admin, cluster, monkeypatch, where):
+    monkeypatch.setattr("backups.views.PAGE_SIZE", 2)
+    url = reverse("backups:backup-list") if where == "all" else reverse("backups:cluster-backups", args=[cluster.code])
+    states = [BackupState.AVAILABLE, BackupState.DELETED, BackupState.FAILED, BackupState.CREATING]
+    backups = [make_backup(cluster, state=state) for state in (*states, BackupState.AVAILABLE, BackupState.CANCELED)]
+    names = [backup.code for backup in reversed(backups) if backup.state != BackupState.DELETED]
+
+    def shown(query: str) -> list[str]:
+        return re.findall(r'<td><a href="/backups/([^/]+)/"', admin.get(url + query).content.decode())
+
+    assert shown("") == shown("?before=nonsense") == names[:2]
+    older = f"?before={names[1]}"
+    make_backup(cluster)
+    assert shown(older) == names[2:4]
+    assert shown(f"?before={names[3]}") == names[4:]
+    assert shown(f"?after={names[4]}") == names[2:4]

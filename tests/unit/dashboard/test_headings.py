@@ -76,6 +76,7 @@ PARTS = {
     "backups:backup-copies",
     "jobs:backup-quote",
     "jobs:job-progress",
+    "jobs:job-throughput",
     "jobs:schedule-preview",
     "jobs:job-table",
     "jobs:worker-table",

@@ -49,6 +49,7 @@ def test_progress_is_written_at_most_once_a_second_and_the_newest_wins(job):
     assert 0 < stored.bytes_done < done
     assert stored.bytes_total == 1_000_000
     assert stored.progress_at is not None
+    assert 0 < stored.samples.get().moved_bytes < done
 
 
 def test_a_cancellation_reaches_work_that_makes_no_progress(job):
