@@ -60,7 +60,9 @@ def organization_roles_to_give(user: User, organization: Organization) -> list[O
 
 
 def check_grant(user: User, grant: Grant, project: Project) -> None:
-    """Refuse unless `user` holds, in `project`, everything that `grant` gives."""
+    """Refuse unless `user` holds, in `project`, everything that `grant` gives, and the role is known there."""
+    if grant.custom_role and grant.custom_role.organization_id != project.organization_id:
+        raise GrantRefused("Choose a role of this organization.", field="role")
     _check(grant.privileges - privileges_in(user, project), grant.name)
 
 

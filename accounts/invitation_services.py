@@ -165,6 +165,8 @@ def _offer_of(invitation: Invitation) -> Offer:
 
 
 def _check_offer(user: User, offer: Offer) -> None:
+    if offer.project and offer.project.organization_id != offer.organization.pk:
+        raise InvitationRefused(f"Choose a project of {offer.organization}.")
     if offer.project and offer.grant:
         require(user, Privilege.MEMBER_MANAGE, offer.project)
         check_grant(user, offer.grant, offer.project)

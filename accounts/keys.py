@@ -21,6 +21,7 @@ from .audit_context import current_source
 from .errors import Refused
 from .models import ApiKey, OrganizationMember, Project, ProjectMember, User
 from .privileges import Privilege, ProjectRole, with_implied
+from .texts import is_one_plain_line
 
 # Tells scanners of repositories, and people who find one, what it is.
 TOKEN_PREFIX = "bks_"  # noqa: S105
@@ -62,6 +63,8 @@ def make_personal_key(
     `days` is None for one that does not expire. `code`, if given, is what the key shall be called by: asked twice with
     the same one, this refuses with KeyExists.
     """
+    if user.restriction is not None:  # it would make one that may do more than itself, or lives longer
+        raise Refused("Only people make keys, not keys.")
     if project is not None and not privileges_in(user, project):
         raise Refused("Choose one of your projects.", field="project")
     key = ApiKey(user=user, project=project, created_by=user)
@@ -105,6 +108,8 @@ def _make(key: ApiKey, name: str, privileges: Collection[Privilege], days: int |
     key.name = name.strip()
     if not 1 <= len(key.name) <= LONGEST_NAME:
         raise Refused(f"A key needs a name of 1 to {LONGEST_NAME} characters.", field="name")
+    if not is_one_plain_line(key.name):
+        raise Refused("A name is one line, without characters that nobody sees.", field="name")
     if not privileges:
         raise Refused("Choose at least one privilege: a key without any can do nothing.", field="privileges")
     if days is not None and not 1 <= days <= MOST_DAYS:

@@ -57,6 +57,8 @@ def give_project_role(*, user: User, project: Project, member: OrganizationMembe
     GrantRefused where either holds more than `user` does.
     """
     require(user, Privilege.MEMBER_MANAGE, project)
+    if member.organization_id != project.organization_id:
+        raise GrantRefused(f"Choose a member of {project.organization}.", field="member")
     check_grant(user, grant, project)
     before = _check_present_role(user, project, member)
     ProjectMember.objects.update_or_create(

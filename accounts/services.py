@@ -14,6 +14,7 @@ from .errors import OrganizationExists, Refused
 from .member_services import check_an_owner_stays
 from .models import CustomRole, CustomRolePrivilege, Organization, OrganizationMember, Project, ProjectMember, User
 from .privileges import OrganizationRole, Privilege, ProjectRole
+from .texts import is_one_plain_line
 
 LONGEST_NAME = 120
 # Ten years: what is to stay longer is better made by hand, and kept until somebody deletes it.
@@ -130,6 +131,7 @@ def create_person(email: str, password: str | None, name: str = "") -> User:
         User._meta.get_field("email").clean(email, None)
     except ValidationError as error:
         raise Refused(f"{email[:100]!r} is not an e-mail address.", field="email") from error
+    name = checked_name(name, "A person") if name else ""
     validate_password(password or "", User(email=email, name=name))
     return User.objects.create_user(email, password, name=name)
 
@@ -138,4 +140,6 @@ def checked_name(name: str, what: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Refused(f"{what} needs a name of 1 to {LONGEST_NAME} characters.", field="name")
+    if not is_one_plain_line(name):
+        raise Refused("A name is one line, without characters that nobody sees.", field="name")
     return name

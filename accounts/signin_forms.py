@@ -13,6 +13,8 @@ from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 
+from .models import User
+
 LONGEST_KEY_NAME = 60
 PASSWORD_HELP = "At least 10 characters, not a common password and not your name or address."  # noqa: S105
 
@@ -48,7 +50,13 @@ class SetPasswordForm(_InOurWords, account.SetPasswordForm):
 
 
 class ResetPasswordForm(_InOurWords, account.ResetPasswordForm):
-    pass
+    users: list[User]
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        # What a key acts as has an address that nobody reads, and never a password.
+        self.users = [user for user in self.users if not user.is_machine]
+        return email
 
 
 class ResetPasswordKeyForm(_InOurWords, account.ResetPasswordKeyForm):

@@ -40,6 +40,8 @@ def remove_second_factors(*, person: User) -> int:
 @transaction.atomic
 def end_session(*, user: User, session: UserSession) -> None:
     """End one of one's own sessions: whoever holds it is signed out with their next request."""
+    if session.user_id != user.pk:
+        raise Refused("Only the person whose session this is can end it so.")
     session.end()
     record(Action.SESSION_ENDED, user=user, target=user, details={"address": session.ip})
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.access import privileges_in
 from accounts.audit_actions import Action
-from accounts.errors import PrivilegeMissing
+from accounts.errors import PrivilegeMissing, Refused
 from accounts.grants import Grant, GrantRefused
 from accounts.invitation_services import (
     InvitationRefused,
@@ -25,10 +25,12 @@ from accounts.invitation_services import (
     join,
     join_as_new_person,
 )
-from accounts.member_services import remove_from_project, remove_member
+from accounts.keys import make_personal_key
+from accounts.member_services import give_project_role, remove_from_project, remove_member
 from accounts.models import AuditEntry, CustomRole, Invitation, OrganizationMember, User
+from accounts.organization_services import create_project, update_organization
 from accounts.privileges import LOOK_ONLY, OrganizationRole, Privilege, ProjectRole
-from tests.builders import make_user, text_of
+from tests.builders import make_organization, make_project, make_user, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -263,3 +265,32 @@ def test_who_was_taken_out_of_a_project_does_not_come_back_to_it_by_a_second_lin
     remove_from_project(user=people.project_admin, project=people.project, member=member)
     assert find_invitation(hash_token(link)) is None
     assert find_invitation(hash_token(elsewhere)) is not None
+
+
+def test_neither_an_invitation_nor_a_role_reaches_into_another_organization(people):
+    elsewhere = make_project(make_organization("Theirs"))
+    strange = CustomRole.objects.create(organization=elsewhere.organization, name="Theirs")
+    with pytest.raises(InvitationRefused, match="Choose a project of Acme"):
+        make_invitation(people, offer=Offer(people.organization, project=elsewhere, grant=Grant(ProjectRole.VIEWER)))
+    with pytest.raises(GrantRefused, match="Choose a role of this organization"):
+        make_invitation(
+            people, offer=Offer(people.organization, project=people.project, grant=Grant(ProjectRole.CUSTOM, strange))
+        )
+    stranger = OrganizationMember.objects.get(user=people.stranger)
+    with pytest.raises(GrantRefused, match="Choose a member of Acme"):
+        give_project_role(user=people.owner, project=people.project, member=stranger, grant=Grant(ProjectRole.VIEWER))
+
+
+@pytest.mark.parametrize("name", ["Acme\nBcc: everybody@example.com", "\u202eemcA", "Ac\x00me", "Ac\u2028me"])
+def test_no_name_is_more_than_one_plain_line(people, client, name):
+    """It stands in the subject of mails, in logs and in lists, between the names of others."""
+    with pytest.raises(Refused, match="one line"):
+        update_organization(user=people.owner, organization=people.organization, name=name, max_retention_days=30)
+    with pytest.raises(Refused, match="one line"):
+        create_project(user=people.owner, organization=people.organization, name=name)
+    with pytest.raises(Refused, match="one line"):
+        make_personal_key(user=people.owner, name=name, privileges=[Privilege.BACKUP_VIEW], days=1)
+    _, token = make_invitation(people)
+    follow(client, token)
+    assert accept_as_new(client, name=name).status_code == 422
+    assert not User.objects.filter(email="new@example.com").exists()

@@ -313,8 +313,8 @@ class TestWhoAmI:
         made = make_key(people.viewer)
         with coming_from(Source()):
             acting = acting_with(made.token)
-            make_personal_key(user=acting, name="second", privileges=[VIEW], days=1)
-        entry = AuditEntry.objects.filter(action="key.made")[0]
+            revoke_key(user=acting, key=made.key)
+        entry = AuditEntry.objects.get(action="key.revoked")
         assert (entry.key_code, entry.key_name) == (made.key.code, "nightly")
 
 
@@ -342,3 +342,11 @@ def test_keys_of_other_organizations_are_none_of_a_projects(people):
     )
     assert not ApiKey.objects.of_project(people.project)
     assert Project.objects.count() == 3
+
+
+def test_a_key_makes_no_key(people):
+    token = make_personal_key(user=people.owner, name="weak", privileges=[Privilege.BACKUP_VIEW], days=1).token
+    acting = authenticate(token)
+    assert acting is not None
+    with pytest.raises(Refused, match="Only people make keys"):
+        make_personal_key(user=acting, name="strong", privileges=list(Privilege), days=None)

@@ -15,9 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.audit_actions import Action
-from accounts.errors import PrivilegeMissing
+from accounts.errors import PrivilegeMissing, Refused
+from accounts.keys import make_project_key
 from accounts.models import AuditEntry, OrganizationMember, User
-from accounts.signin_services import end_sessions_of, require_two_factors
+from accounts.privileges import Privilege
+from accounts.signin_services import end_session, end_sessions_of, require_two_factors
 from tests.unit.accounts.signin import ELSEWHERE, PASSWORD, give_app, is_signed_in, sign_in, with_password
 
 pytestmark = pytest.mark.django_db
@@ -256,3 +258,22 @@ def test_last_seen_is_noted_once_a_minute(client, vera):
 
 def test_an_address_in_capitals_is_kept_in_small_letters(db):
     assert User.objects.create_user("Vera@Example.COM").email == "vera@example.com"
+
+
+def test_nobody_is_sent_a_link_for_what_a_key_acts_as(people, client, settings, monkeypatch):
+    settings.MAIL_CONFIGURED = True
+    sent: list[str] = []
+    monkeypatch.setattr("accounts.signin_adapters.send_in_background", lambda message: sent.extend(message.to))
+    made = make_project_key(
+        user=people.owner, project=people.project, name="export", privileges=[Privilege.BACKUP_VIEW], days=1
+    )
+    for email in (made.key.user.email, people.owner.email):
+        client.post(reverse("account_reset_password"), {"email": email})
+    assert sent == [people.owner.email]
+
+
+def test_the_service_ends_nobody_elses_session(people, client, vera):
+    sign_in(client, vera)
+    with pytest.raises(Refused):
+        end_session(user=people.owner, session=UserSession.objects.get(user=vera))
+    assert is_signed_in(client)
