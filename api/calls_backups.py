@@ -33,7 +33,7 @@ from .finding import find_backup, find_cluster, find_project, find_region, find_
 from .operation import OURS, Example, Operations
 from .paging import PagingQuery, paged, projects_seen
 from .present import LISTED, backup_detail, backup_out
-from .repeats import find_repeated_backup, find_repeated_restore
+from .repeats import find_repeated_backup, find_repeated_restore, one_at_a_time
 
 BACKUP_FIELDS = {"regions": Code.BAD_REGION, "collections": Code.BACKUP_REFUSED, "kept_days": Code.BAD_RETENTION}
 RESTORE_FIELDS = {"cu_size": Code.BAD_CU_SIZE, "name": Code.CLUSTER_NAME_TAKEN, "target": Code.BAD_CLUSTER}
@@ -242,17 +242,17 @@ def restore_cluster(
     copy, load = _best_copy(backup), body.collection_status in {"KEEP", "LOADED"}
     held = backup.collections.values_list("database", "name")
     meant = RestoreRequest.same_names(held, cu_size=body.cu_size, load=load).to_json() | {"makes_cluster": True}
-    job = find_repeated_restore(user=request.user, copy=copy, parameters=meant, target=body.cluster_name)
-    if job is None:
-        with refusing_with(Code.CLUSTER_RESTORE_REFUSED, RESTORE_FIELDS):
-            job = request_restore_to_new_cluster(
-                user=request.user,
-                copy=copy,
-                project=project,
-                name=body.cluster_name,
-                cu_size=body.cu_size,
-                load=load,
-            )
+    with refusing_with(Code.CLUSTER_RESTORE_REFUSED, RESTORE_FIELDS), one_at_a_time(copy):
+        named = {"cluster__project": project, "cluster__name": body.cluster_name}
+        job = find_repeated_restore(user=request.user, copy=copy, parameters=meant, **named)
+        job = job or request_restore_to_new_cluster(
+            user=request.user,
+            copy=copy,
+            project=project,
+            name=body.cluster_name,
+            cu_size=body.cu_size,
+            load=load,
+        )
     return {"cluster_id": job.cluster.code, "username": None, "password": None, "job_id": job.code}
 
 
@@ -263,10 +263,9 @@ def restore_collection(
     backup = find_backup(request, cluster_id, backup_id)
     target = find_target_cluster(request, body.dest_cluster_id)
     copy, meant = _best_copy(backup), _meant(backup, body, target)
-    job = find_repeated_restore(user=request.user, copy=copy, parameters=meant.to_json(), target=target.code)
-    if job is None:
-        with refusing_with(Code.COLLECTION_RESTORE_REFUSED, RESTORE_FIELDS):
-            job = request_restore(user=request.user, copy=copy, request=meant, target=target)
+    with refusing_with(Code.COLLECTION_RESTORE_REFUSED, RESTORE_FIELDS), one_at_a_time(copy):
+        job = find_repeated_restore(user=request.user, copy=copy, parameters=meant.to_json(), cluster=target)
+        job = job or request_restore(user=request.user, copy=copy, request=meant, target=target)
     return {"job_id": job.code}
 
 

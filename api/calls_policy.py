@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-
 from accounts.guard import ONE_THING
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
@@ -21,6 +19,7 @@ from .errors import ApiRefused, Code, refusing_with
 from .finding import find_cluster, find_region
 from .operation import Example, Operations
 from .policy import read_days, read_window, write_days, write_window
+from .repeats import one_at_a_time
 
 NAME = "Backup policy"
 FIELDS = {
@@ -112,15 +111,15 @@ def _as_told(schedule: Schedule) -> dict[str, Any]:
 def set_policy(request: HtmxHttpRequest, cluster_id: str, body: schemas.SetPolicy) -> dict[str, Any]:
     """Replace the policy as a whole. Turning it on makes a backup at once, then the schedule takes over (R11)."""
     cluster = find_cluster(request, cluster_id)
-    schedule = find_policy(cluster)
-    if not body.enabled:
-        if schedule is not None:
-            set_enabled(user=request.user, schedule=schedule, is_enabled=False)
-        return {"cluster_id": cluster.code, "status": "DISABLED"}
-    require_dedicated(cluster)
-    asked = _asked(body, schedule)
-    told = body.model_dump(mode="json")
-    with refusing_with(Code.BACKUP_REFUSED, FIELDS), transaction.atomic():
+    with refusing_with(Code.BACKUP_REFUSED, FIELDS), one_at_a_time(cluster):
+        schedule = find_policy(cluster)
+        if not body.enabled:
+            if schedule is not None:
+                set_enabled(user=request.user, schedule=schedule, is_enabled=False)
+            return {"cluster_id": cluster.code, "status": "DISABLED"}
+        require_dedicated(cluster)
+        asked = _asked(body, schedule)
+        told = body.model_dump(mode="json")
         if schedule is None:
             create_schedule(user=request.user, cluster=cluster, request=asked, told=told)
         else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
+from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -18,6 +20,15 @@ from jobs.states import JobState, JobType
 WITHIN = timedelta(seconds=120)
 
 _CAME_TO_NOTHING = [JobState.FAILED, JobState.CRASHED, JobState.CANCELED]
+
+
+@contextmanager
+def one_at_a_time(row: models.Model) -> Iterator[None]:
+    """Whoever does the same with `row` at this moment waits, and then finds what was done: a call and its repetition
+    may arrive together."""
+    with transaction.atomic():
+        type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)
+        yield
 
 
 def find_repeated_backup(
@@ -37,19 +48,17 @@ def find_repeated_backup(
     return None
 
 
-def find_repeated_restore(*, user: User, copy: Copy, parameters: dict[str, object], target: str) -> Job | None:
-    """The job of just this restore, asked for by `user` a moment ago; `target` is a cluster's code or its new name."""
+def find_repeated_restore(*, user: User, copy: Copy, parameters: dict[str, object], **target: object) -> Job | None:
+    """The job of just this restore, asked for by `user` a moment ago; `target` are conditions on its job's cluster."""
     jobs = Job.objects.filter(
         type=JobType.RESTORE,
         copy=copy,
         created_by=user,
         created_at__gte=timezone.now() - WITHIN,
         parameters=parameters,
+        **target,
     )
-    for job in jobs.exclude(state__in=_CAME_TO_NOTHING).select_related("cluster"):
-        if target in {job.cluster.code, job.cluster.name}:
-            return job
-    return None
+    return jobs.exclude(state__in=_CAME_TO_NOTHING).select_related("cluster").first()
 
 
 def _holds(backup: Backup, collections: Sequence[tuple[str, str]] | None) -> bool:

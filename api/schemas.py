@@ -13,6 +13,7 @@ from .paging import PageOf
 
 Id = Annotated[str, Field(max_length=80)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
+ClusterName = Annotated[str, Field(max_length=64, pattern="^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
 class Cloud(Model):
@@ -74,7 +75,7 @@ class ClusterRegistered(Model):
 
 class RegisterCluster(Model):
     project_id: Id
-    cluster_name: Annotated[str, Field(min_length=1, max_length=64)]
+    cluster_name: ClusterName
     region_id: Id
     plan: Literal["Dedicated", "Serverless", "Free"] = "Dedicated"
     cu_size: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -84,7 +85,7 @@ class RegisterCluster(Model):
 
 class CreateCluster(Model):
     project_id: Id
-    cluster_name: Annotated[str, Field(min_length=1, max_length=64)]
+    cluster_name: ClusterName
     region_id: Id
     cu_size: Annotated[int, Field(ge=1, le=1024)] = 1
 
@@ -221,7 +222,7 @@ class PolicySet(Model):
 
 class RestoreCluster(Model):
     project_id: Id
-    cluster_name: Annotated[str, Field(min_length=1, max_length=64)]
+    cluster_name: ClusterName
     cu_size: Annotated[int, Field(ge=1, le=1024)]
     collection_status: Literal["KEEP", "LOADED", "RELEASE", "NOT_LOADED"]
 

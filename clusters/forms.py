@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
-from django.core.validators import RegexValidator
 
 from accounts.access import projects_with
 from accounts.models import User
 from accounts.privileges import Privilege
 
+from .errors import ClusterRefused
 from .models import Cluster, Region
-
-_name_rule = RegexValidator(
-    r"^[A-Za-z0-9][A-Za-z0-9-]*$", "Use letters, digits and hyphens, and begin with a letter or digit."
-)
+from .rules import LARGEST_CU_SIZE, LONGEST_NAME, check_endpoint, check_name
 
 
-class _EndpointField(forms.CharField):
-    def clean(self, value: Any) -> str:
-        endpoint: str = super().clean(value)
+def _checked(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A rule as a validator of forms."""
+
+    def validate(value: Any) -> None:
         try:
-            parts = urlsplit(endpoint)
-            is_address = (
-                parts.scheme in {"http", "https"}
-                and bool(parts.hostname)
-                and parts.port != 0
-                and "@" not in parts.netloc
-            )
-        except ValueError:  # half a bracket, or a port that is no number below 65536
-            is_address = False
-        if endpoint and not is_address:
-            raise forms.ValidationError("An endpoint looks like https://in01-abc.example.com:19530.")
-        return endpoint
+            check(value)
+        except ClusterRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+    return validate
+
+
+_NAME_RULES, _ENDPOINT_RULES = [_checked(check_name)], [_checked(check_endpoint)]
 
 
 def _cu_size_field(**options: Any) -> forms.IntegerField:
-    return forms.IntegerField(min_value=1, max_value=1024, label="CU size", **options)
+    return forms.IntegerField(min_value=1, max_value=LARGEST_CU_SIZE, label="CU size", **options)
 
 
 def _token_field(help_text: str) -> forms.CharField:
@@ -54,9 +49,11 @@ class _ProjectField(forms.ModelChoiceField):
 
 
 class ClusterForm(forms.ModelForm):
-    name = forms.CharField(max_length=64, validators=[_name_rule])
+    name = forms.CharField(max_length=LONGEST_NAME, validators=_NAME_RULES)
     cu_size = _cu_size_field(help_text="Decides how many shards a collection may have after a restore.")
-    endpoint = _EndpointField(max_length=300, help_text="For example https://in01-abc.example.com:19530")
+    endpoint = forms.CharField(
+        max_length=300, validators=_ENDPOINT_RULES, help_text="For example https://in01-abc.example.com:19530"
+    )
     token = _token_field("An API key, or user:password. Stored encrypted and never shown again.")
 
     class Meta:
@@ -71,9 +68,9 @@ class ClusterForm(forms.ModelForm):
 
 
 class ClusterSettingsForm(forms.ModelForm):
-    name = forms.CharField(max_length=64, validators=[_name_rule])
+    name = forms.CharField(max_length=LONGEST_NAME, validators=_NAME_RULES)
     cu_size = _cu_size_field()
-    endpoint = _EndpointField(max_length=300)
+    endpoint = forms.CharField(max_length=300, validators=_ENDPOINT_RULES)
     token = _token_field("Leave empty to keep the stored one, unless the address changes.")
     remove_token = forms.BooleanField(required=False, label="Remove the stored token")
 

@@ -1,11 +1,15 @@
 """What can be backed up and copied where (rules R1, R2, R3), and when an address is another one. Pure; every reason is
 a sentence for the page."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .errors import ClusterRefused
+
+LONGEST_NAME = 64
+LARGEST_CU_SIZE = 1024
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,31 @@ class RegionFacts:
     provider: str
     provider_name: str
     continent: str
+
+
+def check_name(name: str) -> None:
+    """ClusterRefused for what cannot be the name of a cluster."""
+    if len(name) > LONGEST_NAME or not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]*", name):
+        raise ClusterRefused(
+            f"Use letters, digits and hyphens, at most {LONGEST_NAME}, and begin with a letter or digit.", field="name"
+        )
+
+
+def check_cu_size(cu_size: int) -> None:
+    if not 1 <= cu_size <= LARGEST_CU_SIZE:
+        raise ClusterRefused(f"The CU size is 1 to {LARGEST_CU_SIZE:,}.", field="cu_size")
+
+
+def check_endpoint(endpoint: str) -> None:
+    """ClusterRefused for what is no address, or holds what belongs to the token: everybody who sees the cluster sees
+    its endpoint."""
+    try:
+        parts = urlsplit(endpoint)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half a bracket, or a port that is no number below 65536
+        is_address = False
+    if not is_address or "@" in parts.netloc or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", endpoint):
+        raise ClusterRefused("An endpoint looks like https://in01-abc.example.com:19530.", field="endpoint")
 
 
 def why_not_backed_up(plan: str) -> str | None:

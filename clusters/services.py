@@ -25,7 +25,7 @@ from . import live
 from .errors import ClusterRefused
 from .models import Cluster, Plan, Region, Store
 from .reach import folder_of
-from .rules import RegionFacts, origin_of, why_not_copied
+from .rules import RegionFacts, check_cu_size, check_endpoint, check_name, origin_of, why_not_copied
 from .store_options import moved_options
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def register_cluster(
 ) -> Cluster:
     """Add a cluster to `project`. A remote one must answer first, so that a typing error shows now and not tonight."""
     require(user, Privilege.CLUSTER_MANAGE, project)
+    check_name(name)
+    check_cu_size(cu_size)
     secret = _secret(token, field="token")
     cluster = Cluster(
         project=project,
@@ -82,6 +84,8 @@ def update_cluster(
     sent there that somebody else typed. The empty token removes it.
     """
     require(user, Privilege.CLUSTER_MANAGE, cluster.project)
+    check_name(name)
+    check_cu_size(cu_size)
     cluster.name, cluster.plan, cluster.cu_size = name, plan, cu_size
     if not cluster.is_embedded and (endpoint != cluster.endpoint or token is not None):
         if token is not None:
@@ -116,6 +120,7 @@ def _secret(text: str, *, field: str) -> Secret:
 
 
 def _require_connection(cluster: Cluster) -> None:
+    check_endpoint(cluster.endpoint)
     try:
         live.check_connection(cluster)
     except DataPlaneError as failure:

@@ -7,7 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.privileges import Privilege
-from clusters.models import Cluster, Plan
+from clusters.errors import ClusterRefused
+from clusters.models import Cluster, Plan, Region
+from clusters.services import add_embedded_cluster
 from dataplane.milvus import ServerInfo
 from jobs.states import JobType
 from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_cluster, make_job
@@ -122,3 +124,32 @@ def test_dropping_takes_both_privileges(call, people, cluster):
     status, _, message = caller.refusal("DELETE", f"/clusters/{cluster.code}/drop", {})
     assert status == 403
     assert "backup: manage" in message
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\n", "\u202eevil", "a\0b", "under_score", "x" * 65])
+def test_a_name_is_one_that_the_page_would_take(owner, people, settings, name):
+    settings.EMBEDDED_CLUSTERS = True
+    body = {"projectId": people.project.code, "clusterName": name, "regionId": OREGON, "cuSize": 1}
+    assert owner.refusal("POST", "/clusters/createDedicated", body)[1] == 96010
+    with pytest.raises(ClusterRefused):
+        add_embedded_cluster(
+            user=people.owner, project=people.project, name=name, region=Region.objects.get(pk=OREGON), cu_size=1
+        )
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://user:word@milvus.example",
+        "http://@milvus.example",
+        "http://milvus.example/?token=word",
+        "http://milvus.example/#word",
+        "http://milvus\n.example",
+        "http://milvus.example/\u202e",
+    ],
+)
+def test_an_address_that_everybody_sees_holds_no_secret(owner, people, monkeypatch, endpoint):
+    monkeypatch.setattr("clusters.live.check_connection", lambda cluster: ServerInfo("2.5", is_lite=False))
+    body = {"projectId": people.project.code, "clusterName": "remote", "regionId": OREGON, "endpoint": endpoint}
+    assert "An endpoint looks like" in owner.refusal("POST", "/backupsite/clusters", body)[2]
+    assert not Cluster.objects.filter(name="remote").exists()
