@@ -225,7 +225,7 @@ class World:
                     elif name in {"created_at", "family_at"}:
                         values.append(_LATER[connection.vendor].format(name=name, seconds=20 * BLOCK))
                     else:
-                        by = step if name == "id" else shifted.get(name)
+                        by = step if name == "id" else shifted.get(str(name))
                         values.append(f'"{name}" + i * {by}' if by else f'"{name}"')
                 table, columns = model._meta.db_table, ", ".join(f'"{name}"' for name in names)
                 cursor.execute(

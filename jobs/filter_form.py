@@ -84,6 +84,7 @@ class JobFilterForm(forms.Form):
     def __init__(self, data: QueryDict, *, user: User, projects: Sequence[int]) -> None:
         """`projects` are those whose jobs `user` may see."""
         super().__init__(data)
+        self._address = data
         self._projects = projects
         self._found: Found | None = None
         schedules = Schedule.objects.visible_to(user).select_related("cluster").order_by("cluster__name", "name")
@@ -130,9 +131,9 @@ class JobFilterForm(forms.Form):
         rows = []
         for name in self.fields:
             if value := self.cleaned_data.get(name):
-                rest = self.data.copy()
+                rest = self._address.copy()
                 rest.pop(name, None)
-                rows.append((self[name].label, self._words(name, value), rest.urlencode()))
+                rows.append((str(self[name].label), self._words(name, value), rest.urlencode()))
         return rows
 
     def _words(self, name: str, value: Any) -> str:

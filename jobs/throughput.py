@@ -76,9 +76,10 @@ def throughput_figure(stretches: list[Stretch]) -> dict[str, Any]:
         "layout": {
             "template": None,
             "showlegend": len(data) > 1,
+            "legend": {"y": 1.05, "yanchor": "bottom"},
             "xaxis": {"type": "date", "automargin": True, "title": {"text": "UTC"}},
             "yaxis": {"title": {"text": unit}, "rangemode": "tozero", "automargin": True},
-            "margin": {"t": 8, "r": 8, "b": 44, "l": 48},
+            "margin": {"t": 28, "r": 8, "b": 44, "l": 48},
         },
     }
 

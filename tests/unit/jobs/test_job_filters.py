@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from backups.states import CopyState
+from backupsite.storage import QuickCompressor
 from clusters.models import Cluster
 from jobs.models import Job
 from jobs.moves import create_job
@@ -49,7 +54,7 @@ def admin(people, client) -> Client:
     return client
 
 
-def family(cluster: Cluster, *, at: datetime | None = None, **changes: object) -> Job:
+def family(cluster: Cluster, *, at: datetime | None = None, **changes: Any) -> Job:
     """An original that succeeded, with a copy that failed in Frankfurt and one that succeeded in Virginia."""
     backup = make_backup(cluster, copies={FRANKFURT: CopyState.FAILED, VIRGINIA: CopyState.AVAILABLE})
     values = {"created_at": at or timezone.now()} | changes
@@ -109,7 +114,9 @@ def test_a_copy_made_later_belongs_where_its_original_stands(admin, cluster):
 def test_an_id_or_how_it_begins_finds_the_family(admin, cluster, thing, part):
     wanted = family(cluster)
     family(cluster)
-    code = {"first job": wanted.code, "copy job": wanted.children.last().code, "backup": wanted.backup.code}[thing]
+    code = {"first job": wanted.code, "copy job": wanted.children.latest("pk").code, "backup": wanted.backup.code}[
+        thing
+    ]
     text = {"whole": code, "beginning": code[:-2], "shouted": code.upper()}[part]
     assert wanted.code in first_jobs_on(admin.get(LIST, {"q": text}))
     assert first_jobs_on(admin.get(LIST, {"q": code})) == [wanted.code]
@@ -226,3 +233,15 @@ def test_the_list_and_its_table_answer_alike(admin, cluster):
     family(cluster)
     url = reverse("jobs:job-table")
     assert first_jobs_on(admin.get(f"{url}?state=failed")) == first_jobs_on(admin.get(f"{LIST}?state=failed"))
+
+
+def test_the_first_load_of_a_full_list_is_at_most_60_kilobytes_compressed(admin, cluster):
+    for _ in range(50):
+        family(cluster)
+    page = admin.get(LIST).content
+    assert page.count(b'class="is-nested"') == 100
+    linked = re.findall(r'(?:src|href)="/static/([^"]+\.(?:js|css|svg))"', page.decode())
+    found = [Path(str(finders.find(name))).read_bytes() for name in linked]
+    assert len(found) > 10
+    size_bytes = sum(len(QuickCompressor.compress_brotli(data)) for data in found) + len(gzip.compress(page))
+    assert size_bytes <= 60_000
