@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from accounts.access import projects_with
 from accounts.http import HtmxHttpRequest
@@ -27,7 +28,7 @@ class Scene:
     def has_choice(self) -> bool:
         return len(self.projects) > 1
 
-    @property
+    @cached_property
     def names(self) -> dict[int, str]:
         """With the organization where there are several."""
         several = len({project.organization_id for project in self.projects}) > 1
