@@ -114,7 +114,7 @@ def test_the_database_itself_refuses_to_change_or_remove_an_entry(entry):
 def test_nor_can_one_be_replaced(entry, kept):
     """Where SQLite has INSERT OR REPLACE, PostgreSQL has ON CONFLICT, which SQLite understands too."""
     changed = {"id": "id + 1", "code": "'audit-other'"} | {kept: kept} | {"reason": "'x'"}
-    columns = [field.column for field in AuditEntry._meta.concrete_fields]
+    columns = [str(field.column) for field in AuditEntry._meta.concrete_fields]
     values = ", ".join(changed.get(column, column) for column in columns)
     rows = f"INTO accounts_auditentry ({', '.join(columns)}) SELECT {values} FROM accounts_auditentry WHERE true"
     statements = [f"INSERT {rows} ON CONFLICT ({kept}) DO UPDATE SET reason = 'x'"]
