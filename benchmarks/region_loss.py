@@ -73,9 +73,8 @@ def measure(cluster_count: int, copy_count: int, rounds: int) -> None:
     for name, path in pages.items():
         taken, cpu_seconds = timed(lambda path=path: browser.get(path), rounds)  # type: ignore[misc]
         queries = count_queries(browser, path)
-        print(
-            f"the page {name}: {taken:.2f} s ({cpu_seconds:.2f} s), {queries} queries, {queries_of_one[name]} for one cluster"
-        )
+        print(f"the page {name}: {taken:.2f} s ({cpu_seconds:.2f} s of our CPU), {queries} queries", end="")
+        print(f", {queries_of_one[name]} for one cluster")
     print(Copy.objects.filter(backup__project=people.project).usable_by_place().explain())
 
 
@@ -142,7 +141,7 @@ def count_queries(browser: Any, path: str) -> int:
 
 
 def timed(work: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """The medians, in seconds: by the clock, and of the processor time of this process, which other work changes less."""
+    """The medians, in seconds: by the clock, and of this process's processor time, which other work changes less."""
     taken, spent = [], []
     for _ in range(rounds):
         began, cpu_began = time.perf_counter(), time.process_time()
