@@ -139,7 +139,9 @@ def told_by_logs(pid_of_log: Mapping[Path, int]) -> list[str]:
 def with_traceback(finding: str, logs: Iterable[Path]) -> str:
     """`finding` with what the worker wrote when that job crashed: logs of processes that ended are forgotten."""
     found = re.search(r"job-[a-z0-9]+", finding)
-    for log in logs if found else ():
+    if found is None:
+        return finding
+    for log in logs:
         told = log.read_text(errors="replace").partition(f"{found[0]} crashed")[2]
         if told:
             lines = told.splitlines()[1:]

@@ -115,8 +115,9 @@ class World:
         ]
         for backup, code in random.sample(places, len(places)):
             source = backup.copies.available().select_related("backup__cluster").order_by("pk").first()
-            # Somebody may have deleted it meanwhile.
-            for path in self._chunk_paths(source, random) if source else ():
+            if source is None:  # somebody has deleted it meanwhile
+                continue
+            for path in self._chunk_paths(source, random):
                 torn = self.root / code / path.relative_to(self.root / source.region_id)
                 if not torn.exists():
                     torn.parent.mkdir(parents=True, exist_ok=True)
