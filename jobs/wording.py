@@ -34,9 +34,7 @@ def describe_job(job_type: str, *, city: str, cluster: str) -> str:
 def describe_next_step(job_type: str, state: str) -> str:
     """What to do about a job that failed or crashed, in a sentence to follow its reason; else empty."""
     if state == JobState.CRASHED:
-        return (
-            "This is no mistake of yours. Whoever runs the site finds the cause in the worker's log."
-        )
+        return "This is no mistake of yours. Whoever runs the site finds the cause in the worker's log."
     if state != JobState.FAILED:
         return ""
     match job_type:
