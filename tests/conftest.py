@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
+from django.core.management.color import no_style
 from django.db import connection, connections
 
 from accounts.append_only import allow_changes, forbid_changes
@@ -58,6 +60,10 @@ def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[Non
     with django_db_blocker.unblock():
         call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
         connection.creation.deserialize_db_from_string(shipped)
+        # They came with their numbers, of which PostgreSQL's counters know nothing.
+        with connection.cursor() as cursor:
+            for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+                cursor.execute(statement)
         with connection.schema_editor() as editor:
             forbid_changes(editor, AuditEntry._meta.db_table)
 
