@@ -77,12 +77,13 @@ def _newest(rows: QuerySet[Any], projects: list[int] | None, begin: int, size: i
 def _count(rows: QuerySet[Any]) -> int:
     """Counting a million rows takes as long as reading them, and clients ask with every page."""
     matches = rows.order_by().values("pk")
+    name = f"api-count:{sha256(str(matches.query).encode()).hexdigest()}"
+    known: int | None = cache.get(name)
+    if known is not None:
+        return known
     few = matches[: COUNTED_EXACTLY + 1].count()
     if few <= COUNTED_EXACTLY:
         return few
-    name = f"api-count:{sha256(str(matches.query).encode()).hexdigest()}"
-    known: int | None = cache.get(name)
-    if known is None:
-        known = matches.count()
-        cache.set(name, known, timeout=REMEMBERED_SECONDS)
-    return known
+    many: int = matches.count()
+    cache.set(name, many, timeout=REMEMBERED_SECONDS)
+    return many
