@@ -49,7 +49,8 @@ def paged(
 ) -> dict[str, Any]:
     """One page of those of `rows` that belong to `projects` (None: to any), newest first, under `name`."""
     begin = (paging.current_page - 1) * paging.page_size
-    count = _count(rows if projects is None else rows.filter(project__in=projects))
+    # Of no projects there is nothing to ask.
+    count = 0 if projects == [] else _count(rows if projects is None else rows.filter(project__in=projects))
     page = _newest(rows, projects, begin, paging.page_size) if begin < count else []
     return {
         "count": count,

@@ -60,6 +60,13 @@ def test_pages_of_clusters_add_up_and_one_past_the_end_is_empty(owner, people):
 
 
 @pytest.mark.parametrize(
+    ("path", "name"), [("/clusters", "clusters"), ("/backups", "backups"), ("/backupsite/jobs", "jobs")]
+)
+def test_who_sees_no_project_gets_empty_lists(call, people, backup, path, name):
+    assert call(people.billing_admin).ask("GET", path) == {"count": 0, "currentPage": 1, "pageSize": 10, name: []}
+
+
+@pytest.mark.parametrize(
     ("query", "code"),
     [
         ({"pageSize": 0}, 96008),
