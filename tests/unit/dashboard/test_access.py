@@ -35,7 +35,7 @@ ADDRESSES = addresses()
 METHODS = ("GET", "POST")
 ALL_METHODS = (*METHODS, "PUT", "PATCH", "DELETE", "OPTIONS")
 HTMX = {"HX-Request": "true"}
-# For what does not depend on the role: methods that nobody may use, and what differs between a page and a fragment.
+# For what does not depend on the role: methods that nobody may use.
 SOME_ROLES = ("owner", "viewer", "stranger", SIGNED_OUT)
 # What a method that an address does not take may come to, depending on what is asked first.
 NEVER_ANSWERED = {WRONG_METHOD, SIGN_IN, REFUSED, "401"}
@@ -157,7 +157,7 @@ def _check_cell(site: Site, address: Address, method: str, need: Need | None, wh
         # Whoever holds what is declared is told what becomes of it in the project that was named.
         wanted = {YES, REFUSED, UNKNOWN}
     is_page = not address.access.is_for_machines
-    for is_htmx in (False, True) if is_page and who in SOME_ROLES else (False,):
+    for is_htmx in (False, True) if is_page else (False,):
         answer = site.send(address, who, method, site.world.ours, is_htmx=is_htmx)
         words = _words_of(answer)
         assert outcome_of(answer) in wanted, (method, who, is_htmx, words[-300:])
