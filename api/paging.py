@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from ninja import Query
 from pydantic import Field
 
-from accounts.access import projects_with
+from accounts.access import project_numbers_with
 from accounts.models import Project, User
 from accounts.privileges import Privilege
 
@@ -40,7 +40,7 @@ PagingQuery = Annotated[Paging, Query(...)]
 
 def projects_seen(user: User, privilege: Privilege) -> list[int] | None:
     """The row numbers of the projects in which `user` holds `privilege`; None if those are all there are."""
-    mine = list(projects_with(user, privilege).order_by("pk").values_list("pk", flat=True))
+    mine = project_numbers_with(user, privilege)
     return mine if Project.objects.exclude(pk__in=mine).exists() else None
 
 

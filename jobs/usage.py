@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from backups.models import Copy
-from pricing.calculator import BYTES_PER_GB, DAYS_PER_MONTH, LineKind, Place, Rates, add_up, billable_days
+from pricing.calculator import BYTES_PER_GB, DAYS_PER_MONTH, LineKind, Rates, add_up, billable_days
 from pricing.services import rates_by_day
 
-from .savings import source_of
+from .savings import source_of, transfer_price_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def usage_between(copies: Iterable[Copy], first: date, last: date, *, now: datet
                 region=region,
                 source=source,
                 quantity=size_gb / DAYS_PER_MONTH if is_storage else size_gb,
-                unit_price=rates.storage_price(region) if is_storage else _transfer_price(copy, rates),
+                unit_price=rates.storage_price(region) if is_storage else transfer_price_of(copy, rates),
                 currency=rates.currency,
             )
         )
@@ -97,8 +97,3 @@ def _uses(copy: Copy, first: date, last: date, now: datetime) -> Iterator[tuple[
             yield begin + timedelta(days=number), LineKind.STORAGE, copy.size_bytes
     if copy.sent_bytes and first <= stored_on <= last:
         yield stored_on, LineKind.TRANSFER, copy.sent_bytes
-
-
-def _transfer_price(copy: Copy, rates: Rates) -> Decimal | None:
-    source = source_of(copy)
-    return rates.transfer_price(Place(source.code, source.continent), Place(copy.region_id, copy.region.continent))

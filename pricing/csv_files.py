@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from accounts.csv_cells import safe_cell
 from pricing.calculator import ANYWHERE, LineKind
 from pricing.drafts import PriceLine, SheetDraft, read_area, read_price, write_area
 from pricing.models import Currency
@@ -173,7 +174,8 @@ def _shortened(mistakes: list[str]) -> list[str]:
 
 
 def _defused(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r", "'"} else cell
+    # An apostrophe of the text's own gets a second one, or reading would take it for ours.
+    return f"'{cell}" if cell.startswith("'") else safe_cell(cell)
 
 
 def _plain(cell: str) -> str:
