@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backups.models import Backup, BackupCollection, Copy
@@ -168,18 +166,12 @@ def test_a_backup_is_found_only_under_its_own_cluster(owner, people, backup):
     assert owner.refusal("GET", f"/clusters/{other.code}/backups/{backup.code}")[:2] == (404, 40401)
 
 
-def test_one_backup_and_twenty_cost_the_same_number_of_queries(owner, cluster):
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            owner.ask("GET", "/backups", pageSize=100)
-        return len(captured)
-
+def test_one_backup_and_twenty_cost_the_same_number_of_queries(cluster, count_queries):
     make_backup(cluster)
-    queries()
-    one = queries()
+    one = count_queries("/backups")
     for _ in range(19):
         make_backup(cluster, copies={VIRGINIA: CopyState.AVAILABLE})
-    assert queries() == one
+    assert count_queries("/backups") == one
 
 
 def test_deleting_queues_the_removal_of_every_copy(owner, cluster, backup):
