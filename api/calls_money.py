@@ -206,7 +206,7 @@ def _quote_out(found: Estimate) -> dict[str, Any]:
             {
                 "region_id": line.region,
                 "kind": line.kind.value,
-                "quantity_gb": float(line.quantity_gb),
+                "quantity_gb": float(line.quantity),
                 "unit_price": _number(line.unit_price),
                 "days": line.days,
                 "amount": _number(line.amount),

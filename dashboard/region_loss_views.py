@@ -21,6 +21,7 @@ from accounts.guard import signed_in
 from accounts.http import HtmxHttpRequest
 from clusters.models import Region
 from pricing.calculator import Place, Rates, add_up, transfer_cost
+from pricing.formatting import NO_PRICE, at_least, format_money
 from pricing.services import rates_for
 
 from .coverage import ClusterFacts, regions_of
@@ -36,7 +37,7 @@ IN_DANGER = (Fate.LOST, Fate.PART, Fate.BARE)
 RESTORED = (Fate.PART, Fate.RESTORABLE)
 COLUMNS = (
     *("outcome", "cluster", "code", "project", "region", "restore_from", "backup", "backup_of", "last_read_back"),
-    *("size_bytes", "seconds", "transfer_cost_usd", "copies_lost", "copies_left", "why"),
+    *("size_bytes", "seconds", "transfer_cost", "currency", "copies_lost", "copies_left", "why"),
 )
 
 
@@ -52,6 +53,7 @@ class Row:
     copy: CopyFacts | None
     guess: Guess | None
     cost: Decimal | None
+    currency: str
     remedy: Remedy | None = None
     remedy_region: Region | None = None
     create_url: str = ""
@@ -155,6 +157,7 @@ class Report:
             copy=copy,
             guess=guess_duration(copy.size_bytes or 0, near, pace) if is_restored and copy else None,
             cost=self._cost(cluster, near, copy.size_bytes or 0) if is_restored and copy else None,
+            currency=self._rates_of(cluster).currency,
             remedy=remedy,
             remedy_region=self.regions.get(remedy.region or "") if remedy else None,
             create_url=form_url("jobs:backup-create", cluster, to) if to and may_manage else "",
@@ -174,10 +177,13 @@ class Report:
     def _price(self, cluster: ClusterFacts, region: str) -> Decimal | None:
         """Per GB, from where a copy lies to where it is restored."""
         source, target = self.regions[region], self.into or self.regions[region]
+        return self._rates_of(cluster).transfer_price(_place(source), _place(target))
+
+    def _rates_of(self, cluster: ClusterFacts) -> Rates:
         payer = (cluster.provider, cluster.organization_id)
         if payer not in self._rates:
             self._rates[payer] = rates_for(payer[0], self.today, payer[1])
-        return self._rates[payer].transfer_price(_place(source), _place(target))
+        return self._rates[payer]
 
     def _price_rank(self, cluster: ClusterFacts, region: str) -> tuple[bool, Decimal]:
         """The cheapest first, what has no price last."""
@@ -186,7 +192,7 @@ class Report:
 
     def _cost(self, cluster: ClusterFacts, region: str, size_bytes: int) -> Decimal | None:
         price = self._price(cluster, region)
-        return None if price is None else transfer_cost(size_bytes, price)
+        return None if price is None else transfer_cost(size_bytes, price, self._rates_of(cluster).unit)
 
 
 @signed_in
@@ -213,8 +219,7 @@ def region_loss(request: HtmxHttpRequest) -> HttpResponse:
         "bare": [row for row in rows if row.verdict.fate is Fate.BARE],
         "restored": [row for row in rows if row.verdict.fate in RESTORED],
         "thinned": [row for row in rows if row.verdict.fate is Fate.THINNED],
-        "total_cost": add_up(row.cost for row in told if row.cost is not None),
-        "has_every_price": all(row.cost is not None for row in told if row.verdict.fate in RESTORED),
+        "total_cost": _total_cost([row for row in told if row.verdict.fate in RESTORED]),
     }
     return render(request, "dashboard/region_loss.html", context)
 
@@ -233,6 +238,16 @@ def region_loss_csv(request: HtmxHttpRequest) -> HttpResponse:
     return answer
 
 
+def _total_cost(rows: list[Row]) -> str:
+    """What restoring these costs, each currency by itself: amounts in different ones do not add up."""
+    costs: dict[str, list[Decimal]] = {}
+    for row in rows:
+        if row.cost is not None:
+            costs.setdefault(row.currency, []).append(row.cost)
+    words = " and ".join(format_money(add_up(parts), currency) for currency, parts in sorted(costs.items()))
+    return at_least(words or NO_PRICE, all(row.cost is not None for row in rows))
+
+
 def _line(row: Row) -> list[object]:
     verdict, cluster, copy = row.verdict, row.cluster, row.copy
     return [
@@ -248,6 +263,7 @@ def _line(row: Row) -> list[object]:
         copy.size_bytes if copy else "",
         round(row.guess.duration.total_seconds()) if row.guess else "",
         "" if row.cost is None else f"{row.cost:f}",
+        "" if row.cost is None else row.currency,
         verdict.copies_lost,
         verdict.copies_left,
         row.why if verdict.fate in (Fate.LOST, Fate.PART) else "",

@@ -37,7 +37,9 @@ def copy_facts(copies: Sequence[Copy]) -> dict[int, CopyFacts]:
             check_refusal=check_refusal,
             repair_refusal=repair_refusal,
             refusal=check_refusal or (repair_refusal if copy.state == CopyState.DAMAGED else ""),
-            saving=describe_saving(saving.sent_bytes, saving.saved_bytes, saving.amount) if saving else "",
+            saving=(
+                describe_saving(saving.sent_bytes, saving.saved_bytes, saving.amount, saving.currency) if saving else ""
+            ),
         )
     return facts
 

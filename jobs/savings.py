@@ -19,6 +19,7 @@ class Saving:
     saved_bytes: int
     amount: Decimal | None
     """None while no price is set for the way."""
+    currency: str
 
 
 def savings_of(copies: Iterable[Copy], *, on: date) -> dict[int, Saving]:
@@ -35,8 +36,8 @@ def savings_of(copies: Iterable[Copy], *, on: date) -> dict[int, Saving]:
         if payer not in rates:
             rates[payer] = rates_for(payer[0], on, payer[1])
         price = transfer_price_of(copy, rates[payer])
-        amount = None if price is None else transfer_cost(copy.saved_bytes, price)
-        savings[copy.pk] = Saving(copy.sent_bytes, copy.saved_bytes, amount)
+        amount = None if price is None else transfer_cost(copy.saved_bytes, price, rates[payer].unit)
+        savings[copy.pk] = Saving(copy.sent_bytes, copy.saved_bytes, amount, rates[payer].currency)
     return savings
 
 

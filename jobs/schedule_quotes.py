@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from clusters.models import Cluster, Region
 from pricing.calculator import DAYS_PER_MONTH, Estimate, LineKind, Place, add_up, estimate
+from pricing.currencies import SizeUnit
 from pricing.services import rates_for
 
 
@@ -31,6 +32,8 @@ class SteadyQuote:
     per_day: Decimal
     lines: tuple[SteadyLine, ...]
     missing: tuple[str, ...]
+    currency: str
+    unit: SizeUnit
 
     @property
     def total(self) -> Decimal | None:
@@ -77,7 +80,8 @@ def quote_schedule(
         )
         for region, days in kept_days.items()
     )
-    return SteadyQuote(size_bytes, is_measured, per_day, lines, one_of_each.missing)
+    rates = one_of_each.rates
+    return SteadyQuote(size_bytes, is_measured, per_day, lines, one_of_each.missing, rates.currency, rates.unit)
 
 
 def _times(count: Decimal, one: Estimate, region: Region, kind: LineKind) -> Decimal | None:

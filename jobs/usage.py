@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from backups.models import Copy
-from pricing.calculator import BYTES_PER_GB, DAYS_PER_MONTH, LineKind, Rates, add_up, billable_days
+from pricing.calculator import DAYS_PER_MONTH, LineKind, Rates, add_up, billable_days, quantity_of
 from pricing.services import rates_by_day
 
 from .savings import source_of, transfer_price_of
@@ -64,7 +64,7 @@ def usage_between(copies: Iterable[Copy], first: date, last: date, *, now: datet
         copy = places[what]
         rates = prices[copy.region.provider, copy.backup.project.organization_id][day]
         is_storage = kind is LineKind.STORAGE
-        size_gb = Decimal(size_bytes) / BYTES_PER_GB
+        size_gb = quantity_of(size_bytes, rates.unit)
         lines.append(
             UsageLine(
                 day=day,

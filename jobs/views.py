@@ -155,7 +155,9 @@ def _detail_context(request: HtmxHttpRequest, job: Job) -> dict[str, Any]:
 def _saving(job: Job) -> str:
     [copy] = Copy.objects.filter(pk=job.copy_id).for_facts()
     saving = savings_of([copy], on=timezone.now().date()).get(copy.pk)
-    return describe_saving(saving.sent_bytes, saving.saved_bytes, saving.amount) if saving else ""
+    if saving is None:
+        return ""
+    return describe_saving(saving.sent_bytes, saving.saved_bytes, saving.amount, saving.currency)
 
 
 @needs(Privilege.BACKUP_VIEW)

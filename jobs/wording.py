@@ -51,10 +51,10 @@ def describe_next_step(job_type: str, state: str) -> str:
     return "It is tried again by itself, with the next removal at the latest."
 
 
-def describe_saving(sent_bytes: int, saved_bytes: int, amount: Decimal | None) -> str:
+def describe_saving(sent_bytes: int, saved_bytes: int, amount: Decimal | None, currency: str) -> str:
     """ "sent 1.20 GB, 18.80 GB were already there: $0.38 saved"; without the money where no price is set."""
     words = f"sent {format_gb(sent_bytes)}, {format_gb(saved_bytes)} were already there"
-    return words if amount is None else f"{words}: {format_money(amount)} saved"
+    return words if amount is None else f"{words}: {format_money(amount, currency)} saved"
 
 
 def describe_duration(duration: timedelta | None) -> str:

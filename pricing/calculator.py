@@ -10,13 +10,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, localcontext
 from enum import StrEnum
 
-BYTES_PER_GB = 10**9
+from pricing.currencies import SizeUnit
+
 DAYS_PER_MONTH = 30
 FREE = Decimal(0)
 
 # The caller's decimal context must not change a bill. Sums carry more digits than any product or quotient can
 # need, so they are exact and the order of the lines cannot move the last digit.
-_PART = Context(prec=40)
+_PART = Context(prec=80)
 _SUM = Context(prec=120)
 
 
@@ -59,7 +60,7 @@ ANYWHERE = Area(Scope.ANY)
 
 @dataclass(frozen=True)
 class StorageRate:
-    """Price of keeping one GB for a month (30 days) in `region`; an empty region means the provider's any region."""
+    """Price of keeping one GB, or GiB, for a month (30 days) in `region`; an empty region means any of the provider."""
 
     region: str
     price_per_gb_month: Decimal
@@ -70,7 +71,7 @@ class StorageRate:
 
 @dataclass(frozen=True)
 class TransferRate:
-    """Price of moving one GB from `source` to `target`."""
+    """Price of moving one GB (or GiB, as the sheet says) from `source` to `target`."""
 
     source: Area
     target: Area
@@ -90,6 +91,9 @@ class Rates:
     valid_from: date | None
     storage: tuple[StorageRate, ...] = ()
     transfer: tuple[TransferRate, ...] = ()
+    unit: SizeUnit = SizeUnit.GB
+    # The code of the sheet; empty for one that is not stored.
+    sheet: str = ""
 
     def storage_price(self, region: str) -> Decimal | None:
         """Price per GB-month: the region's own, else the provider's any-region price, else None."""
@@ -113,11 +117,14 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True)
 class EstimateLine:
-    """One amount on an estimate. `days` is set for storage only; `amount` is None while no price is set."""
+    """One amount on an estimate, its quantity in the unit of the sheet.
+
+    `days` is set for storage only; `amount` is None while no price is set.
+    """
 
     region: str
     kind: LineKind
-    quantity_gb: Decimal
+    quantity: Decimal
     unit_price: Decimal | None
     days: int | None
     amount: Decimal | None
@@ -190,7 +197,7 @@ class Estimate:
     def monthly_total(self) -> Decimal | None:
         """What keeping the same files for 30 more days costs; nothing is transferred again."""
         return _total(
-            _storage_line(line.region, line.quantity_gb, DAYS_PER_MONTH, self.rates)
+            _storage_line(line.region, line.quantity, DAYS_PER_MONTH, self.rates)
             for line in self._of_kind(LineKind.STORAGE)
         )
 
@@ -214,14 +221,21 @@ def billable_days(started: datetime | date, ended: datetime | date) -> int:
     return max(1, -(-elapsed // timedelta(days=1)))
 
 
-def storage_cost(size_bytes: int, price_per_gb_month: Decimal, days: int) -> Decimal:
-    """GB x price x days/30, where a GB is 10^9 bytes."""
-    return _storage_amount(_size_gb(size_bytes), price_per_gb_month, days)
+def quantity_of(size_bytes: int, unit: SizeUnit) -> Decimal:
+    """The bytes in the unit that prices are per, exactly."""
+    if size_bytes < 0:
+        raise ValueError(f"A size cannot be negative: {size_bytes} bytes.")
+    return _PART.divide(Decimal(size_bytes), Decimal(unit.size_bytes))
 
 
-def transfer_cost(size_bytes: int, price_per_gb: Decimal) -> Decimal:
-    """GB x price of sending the bytes once, where a GB is 10^9 bytes."""
-    return _PART.multiply(_size_gb(size_bytes), price_per_gb)
+def storage_cost(size_bytes: int, price_per_gb_month: Decimal, days: int, unit: SizeUnit = SizeUnit.GB) -> Decimal:
+    """Size x price x days/30; the price is per `unit` and month."""
+    return _storage_amount(quantity_of(size_bytes, unit), price_per_gb_month, days)
+
+
+def transfer_cost(size_bytes: int, price_per_gb: Decimal, unit: SizeUnit = SizeUnit.GB) -> Decimal:
+    """Size x price of sending the bytes once; the price is per `unit`."""
+    return _PART.multiply(quantity_of(size_bytes, unit), price_per_gb)
 
 
 def estimate(
@@ -239,11 +253,11 @@ def estimate(
     """
     _require_distinct(source, targets)
     _require_days(days)
-    size_gb = _size_gb(size_bytes)
-    lines = [_storage_line(source.region, size_gb, days, rates)] if include_original else []
+    quantity = quantity_of(size_bytes, rates.unit)
+    lines = [_storage_line(source.region, quantity, days, rates)] if include_original else []
     for target in targets:
-        lines.append(_storage_line(target.region, size_gb, days, rates))
-        lines.append(_transfer_line(source, target, size_gb, rates))
+        lines.append(_storage_line(target.region, quantity, days, rates))
+        lines.append(_transfer_line(source, target, quantity, rates))
     return Estimate(source=source, rates=rates, lines=tuple(lines))
 
 
@@ -253,21 +267,21 @@ def add_up(amounts: Iterable[Decimal]) -> Decimal:
         return sum(amounts, start=Decimal(0))
 
 
-def _storage_line(region: str, size_gb: Decimal, days: int, rates: Rates) -> EstimateLine:
+def _storage_line(region: str, quantity: Decimal, days: int, rates: Rates) -> EstimateLine:
     price = rates.storage_price(region)
-    amount = None if price is None else _storage_amount(size_gb, price, days)
-    return EstimateLine(region, LineKind.STORAGE, size_gb, price, days, amount)
+    amount = None if price is None else _storage_amount(quantity, price, days)
+    return EstimateLine(region, LineKind.STORAGE, quantity, price, days, amount)
 
 
-def _transfer_line(source: Place, target: Place, size_gb: Decimal, rates: Rates) -> EstimateLine:
+def _transfer_line(source: Place, target: Place, quantity: Decimal, rates: Rates) -> EstimateLine:
     price = rates.transfer_price(source, target)
-    amount = None if price is None else _PART.multiply(size_gb, price)
-    return EstimateLine(target.region, LineKind.TRANSFER, size_gb, price, None, amount)
+    amount = None if price is None else _PART.multiply(quantity, price)
+    return EstimateLine(target.region, LineKind.TRANSFER, quantity, price, None, amount)
 
 
-def _storage_amount(size_gb: Decimal, price_per_gb_month: Decimal, days: int) -> Decimal:
+def _storage_amount(quantity: Decimal, price_per_gb_month: Decimal, days: int) -> Decimal:
     _require_days(days)
-    gb_days = _PART.multiply(size_gb, Decimal(days))
+    gb_days = _PART.multiply(quantity, Decimal(days))
     return _PART.divide(_PART.multiply(gb_days, price_per_gb_month), Decimal(DAYS_PER_MONTH))
 
 
@@ -275,12 +289,6 @@ def _total(lines: Iterable[EstimateLine]) -> Decimal | None:
     amounts = [line.amount for line in lines]
     priced = [amount for amount in amounts if amount is not None]
     return None if amounts and not priced else add_up(priced)
-
-
-def _size_gb(size_bytes: int) -> Decimal:
-    if size_bytes < 0:
-        raise ValueError(f"A size cannot be negative: {size_bytes} bytes.")
-    return _PART.divide(Decimal(size_bytes), Decimal(BYTES_PER_GB))
 
 
 def _instant(moment: datetime | date) -> datetime:

@@ -10,10 +10,13 @@ from datetime import date
 
 from accounts.csv_cells import safe_cell
 from pricing.calculator import ANYWHERE, LineKind
+from pricing.currencies import CURRENCIES, SizeUnit
 from pricing.drafts import PriceLine, SheetDraft, read_area, read_price, write_area
-from pricing.models import Currency
 
-COLUMNS = ("provider", "sheet", "valid_from", "currency", "charge", "from", "to", "price", "source")
+COLUMNS = ("provider", "sheet", "valid_from", "currency", "unit", "charge", "from", "to", "price", "source")
+# Files written before sheets had a unit: their prices are per GB.
+DEFAULTS = {"unit": SizeUnit.GB.value}
+_OF_THE_SHEET = ("valid_from", "currency", "unit", "source")
 LARGEST_FILE_BYTES = 1_000_000
 MOST_LINES = 5000
 MOST_MISTAKES = 50
@@ -47,6 +50,7 @@ def write_sheets(drafts: Iterable[SheetDraft]) -> str:
                 draft.name,
                 draft.valid_from.isoformat(),
                 draft.currency,
+                draft.unit.value,
                 line.kind.value,
                 "" if line.kind is LineKind.STORAGE else write_area(line.source),
                 write_area(line.target),
@@ -60,7 +64,7 @@ def write_sheets(drafts: Iterable[SheetDraft]) -> str:
 def read_sheets(data: bytes) -> list[ReadSheet]:
     """The sheets of a file that `write_sheets` could have written, in its order; FileRefused with every mistake.
 
-    Lines of one provider and sheet belong together and must agree on day, currency and source.
+    Lines of one provider and sheet belong together and must agree on day, currency, unit and source.
     """
     rows = _rows(data)
     mistakes: list[str] = []
@@ -71,7 +75,7 @@ def read_sheets(data: bytes) -> list[ReadSheet]:
         if first:
             wrong += [
                 f"{column} is “{row[column][:60]}” here and “{first[0][1][column][:60]}” in line {first[0][0]}."
-                for column in ("valid_from", "currency", "source")
+                for column in _OF_THE_SHEET
                 if row[column] != first[0][1][column]
             ]
         else:
@@ -101,7 +105,7 @@ def _rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
     rows: list[tuple[int, dict[str, str]]] = []
     try:
         names = [name.strip().lower() for name in next(reader, [])]
-        if sorted(names) != sorted(COLUMNS):
+        if len(set(names)) < len(names) or not set(COLUMNS) - DEFAULTS.keys() <= set(names) <= set(COLUMNS):
             raise FileRefused([f"Line 1: the columns must be {', '.join(COLUMNS)}."])
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -110,7 +114,9 @@ def _rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
                 raise FileRefused([f"Line {reader.line_num}: {len(cells)} cells instead of {len(names)}."])
             if len(rows) == MOST_LINES:
                 raise FileRefused([f"The file has more than {MOST_LINES:,} prices."])
-            rows.append((reader.line_num, {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}))
+            rows.append(
+                (reader.line_num, DEFAULTS | {name: _plain(cell) for name, cell in zip(names, cells, strict=True)})
+            )
     except csv.Error as error:
         raise FileRefused([f"Line {reader.line_num}: this is no CSV ({error})."]) from error
     if not rows:
@@ -150,8 +156,10 @@ def _head_mistakes(row: dict[str, str]) -> list[str]:
         date.fromisoformat(row["valid_from"])
     except ValueError:
         wrong.append(f"valid_from is a day like 2026-12-01, not “{row['valid_from'][:40]}”.")
-    if row["currency"] not in Currency.values:
-        wrong.append(f"The currency is one of {', '.join(Currency.values)}, not “{row['currency'][:40]}”.")
+    if row["currency"] not in CURRENCIES:
+        wrong.append(f"The currency is one of {', '.join(CURRENCIES)}, not “{row['currency'][:40]}”.")
+    if row["unit"] not in set(SizeUnit):
+        wrong.append(f"The unit is GB (10^9 bytes) or GiB (2^30 bytes), not “{row['unit'][:40]}”.")
     return wrong
 
 
@@ -164,6 +172,7 @@ def _sheet(lines: list[tuple[int, dict[str, str], PriceLine | None]]) -> ReadShe
         currency=row["currency"],
         source_note=row["source"],
         lines=tuple(line for _, _, line in lines if line is not None),
+        unit=SizeUnit(row["unit"]),
     )
     return ReadSheet(draft, tuple(number for number, _, _ in lines))
 

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from pricing.calculator import ANYWHERE, Area, LineKind, Rates, Scope, StorageRate, TransferRate
+from pricing.currencies import CURRENCIES, SizeUnit
 from pricing.regions import RegionChoice
 
 # Far above what any provider charges: a price beyond it is a slip of the finger.
@@ -35,7 +36,7 @@ class PriceLine:
 
 @dataclass(frozen=True)
 class SheetDraft:
-    """The prices that an organization pays one provider from `valid_from` on, in `currency` per GB of 10^9 bytes."""
+    """The prices that an organization pays one provider from `valid_from` on, in `currency` per `unit`."""
 
     provider: str
     name: str
@@ -43,6 +44,7 @@ class SheetDraft:
     currency: str
     source_note: str
     lines: tuple[PriceLine, ...]
+    unit: SizeUnit = SizeUnit.GB
 
     @property
     def rates(self) -> Rates:
@@ -60,6 +62,7 @@ class SheetDraft:
                 for line in self.lines
                 if line.kind is LineKind.TRANSFER
             ),
+            unit=self.unit,
         )
 
 
@@ -133,6 +136,8 @@ def _mistakes_of_the_whole(draft: SheetDraft, known: Sequence[RegionChoice]) -> 
     found = []
     if not known:
         found.append(f"No region here belongs to a provider called “{draft.provider[:40]}”.")
+    if draft.currency not in CURRENCIES:
+        found.append(f"“{draft.currency[:40]}” is no currency known here. Write its code, such as USD, EUR or CNY.")
     if not 1 <= len(draft.name.strip()) <= LONGEST_NAME:
         found.append(f"A price sheet needs a name of 1 to {LONGEST_NAME} characters.")
     if len(draft.source_note) > LONGEST_NOTE:
@@ -145,16 +150,20 @@ def _mistakes_of_the_whole(draft: SheetDraft, known: Sequence[RegionChoice]) -> 
 
 
 def find_changed_prices(before: Rates, after: Rates, *, regions: Iterable[RegionChoice]) -> list[str]:
-    """One sentence for each price known `before` that differs `after`, over all regions of the provider."""
+    """One sentence for each price known `before` that differs `after`, over all regions of the provider.
+
+    The same number in another currency, or per another unit, is another price.
+    """
+    is_same_money = (before.currency, before.unit) == (after.currency, after.unit)
     known = [region for region in regions if region.provider == before.provider]
     found = []
     for region in known:
         old, new = before.storage_price(region.code), after.storage_price(region.code)
-        if old is not None and new != old:
+        if old is not None and not (is_same_money and new == old):
             found.append(f"Storage in {region.code} has a price already.")
     for source in known:
         for target in known:
             old, new = (rates.transfer_price(source.place, target.place) for rates in (before, after))
-            if old is not None and new != old:
+            if source != target and old is not None and not (is_same_money and new == old):
                 found.append(f"Transfer from {source.code} to {target.code} has a price already.")
     return found

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from django import forms
 
-from pricing.calculator import BYTES_PER_GB, DAYS_PER_MONTH
+from pricing.calculator import DAYS_PER_MONTH
+from pricing.currencies import SizeUnit
 from pricing.regions import RegionChoice, targets_of
 
 MAX_SIZE_GB = 1_000_000_000
@@ -82,7 +83,7 @@ class CalculatorForm(forms.Form):
 
     @property
     def size_bytes(self) -> int:
-        return int(self.cleaned_data["size_gb"] * BYTES_PER_GB)
+        return int(self.cleaned_data["size_gb"] * SizeUnit.GB.size_bytes)
 
     @property
     def days(self) -> int:

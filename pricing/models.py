@@ -7,17 +7,14 @@ from django.utils import timezone
 from accounts.codes import letter_code
 from accounts.models import Organization
 from pricing.calculator import Scope
+from pricing.currencies import CURRENCIES, USD, SizeUnit
 from pricing.querysets import PriceSheetQuerySet
+
+_UNITS = [(unit.value, unit.value) for unit in SizeUnit]
 
 
 def sheet_code() -> str:
     return letter_code("sheet-", 16)
-
-
-class Currency(models.TextChoices):
-    """Amounts of several sheets are added up, so they all share one currency."""
-
-    USD = "USD", "US dollar"
 
 
 class AreaKind(models.TextChoices):
@@ -57,7 +54,11 @@ class PriceSheet(models.Model):
     )
     provider = models.CharField(max_length=40)
     name = models.CharField(max_length=120)
-    currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.USD)
+    currency = models.CharField(max_length=3, choices=list(CURRENCIES.items()), default=USD)
+    # What its prices are per.
+    unit = models.CharField(
+        max_length=3, choices=[(unit.value, unit.value) for unit in SizeUnit], default=SizeUnit.GB.value
+    )
     valid_from = models.DateField()
     source_note = models.TextField(blank=True)
     # Sheets that are not the default, or were replaced, are kept for comparison and price nothing.
@@ -71,16 +72,21 @@ class PriceSheet(models.Model):
         constraints = [
             *_once(["provider", "name"], "price_sheet_name_once_per_provider"),
             *_once(["provider", "valid_from"], "price_sheet_one_default_per_provider_and_day", Q(is_default=True)),
-            models.CheckConstraint(condition=Q(currency__in=Currency.values), name="price_sheet_currency_known"),
+            models.CheckConstraint(condition=Q(currency__in=list(CURRENCIES)), name="price_sheet_currency_known"),
+            models.CheckConstraint(condition=Q(unit__in=[unit for unit, _ in _UNITS]), name="price_sheet_unit_known"),
             models.CheckConstraint(condition=~Q(provider=""), name="price_sheet_has_a_provider"),
         ]
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.name}"
 
+    @property
+    def size_unit(self) -> SizeUnit:
+        return SizeUnit(self.unit)
+
 
 class StoragePrice(models.Model):
-    """US dollars for keeping one GB (10^9 bytes) for a month of 30 days."""
+    """For keeping one GB for a month of 30 days, in the currency and unit of the sheet."""
 
     sheet = models.ForeignKey(PriceSheet, on_delete=models.CASCADE, related_name="storage_prices")
     # Empty: every region of the provider that has no price of its own.
@@ -99,7 +105,7 @@ class StoragePrice(models.Model):
 
 
 class TransferPrice(models.Model):
-    """US dollars for moving one GB (10^9 bytes) from one area of the world to another."""
+    """For moving one GB from one area of the world to another, in the currency and unit of the sheet."""
 
     sheet = models.ForeignKey(PriceSheet, on_delete=models.CASCADE, related_name="transfer_prices")
     source_kind = models.CharField(max_length=10, choices=AreaKind.choices)

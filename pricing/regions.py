@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from pricing.calculator import Place, Rates
+from pricing.currencies import SizeUnit
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class TargetChoice:
     region: RegionChoice
     price_per_gb_month: Decimal | None
     price_per_gb: Decimal | None
+    currency: str
+    unit: SizeUnit
 
 
 @dataclass(frozen=True)
@@ -70,4 +73,10 @@ def target_groups(source: RegionChoice, regions: Sequence[RegionChoice], rates: 
 
 
 def _priced(source: RegionChoice, target: RegionChoice, rates: Rates) -> TargetChoice:
-    return TargetChoice(target, rates.storage_price(target.code), rates.transfer_price(source.place, target.place))
+    return TargetChoice(
+        region=target,
+        price_per_gb_month=rates.storage_price(target.code),
+        price_per_gb=rates.transfer_price(source.place, target.place),
+        currency=rates.currency,
+        unit=rates.unit,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from django.db import transaction
@@ -13,9 +14,10 @@ from accounts.audit_actions import Action
 from accounts.models import Organization, User
 from accounts.privileges import Privilege
 from pricing.calculator import Area, LineKind, Rates, Scope
+from pricing.currencies import USD, SizeUnit
 from pricing.drafts import Mistake, PriceLine, SheetDraft, find_changed_prices, find_mistakes
 from pricing.errors import PricesRefused, SheetRefused
-from pricing.models import Currency, PriceSheet, StoragePrice, TransferPrice
+from pricing.models import PriceSheet, StoragePrice, TransferPrice
 from pricing.regions import region_choices
 
 MOST_DIFFERENCES_NAMED = 3
@@ -28,21 +30,25 @@ def rates_for(provider: str, on: date, organization_id: int | None = None) -> Ra
     """
     sheet = PriceSheet.objects.with_prices().valid_on(on, provider, organization_id)
     if sheet is None:
-        return Rates(provider=provider, currency=Currency.USD.value, source="", valid_from=None)
-    return draft_of(sheet).rates
+        return Rates(provider=provider, currency=USD, source="", valid_from=None)
+    return _rates_of(sheet)
 
 
 def rates_by_day(provider: str, days: Iterable[date], organization_id: int | None = None) -> dict[date, Rates]:
     """`rates_for` on each of `days`, in three queries however many there are."""
     sheets = list(PriceSheet.objects.of(organization_id).filter(provider=provider, is_default=True).with_prices())
-    rates = {sheet.pk: draft_of(sheet).rates for sheet in sheets}
-    unpriced = Rates(provider=provider, currency=Currency.USD.value, source="", valid_from=None)
+    rates = {sheet.pk: _rates_of(sheet) for sheet in sheets}
+    unpriced = Rates(provider=provider, currency=USD, source="", valid_from=None)
     found = {}
     for day in days:
         begun = [sheet for sheet in sheets if sheet.valid_from <= day]
         newest = max(begun, key=lambda sheet: (sheet.organization_id is not None, sheet.valid_from), default=None)
         found[day] = rates[newest.pk] if newest else unpriced
     return found
+
+
+def _rates_of(sheet: PriceSheet) -> Rates:
+    return replace(draft_of(sheet).rates, sheet=sheet.code)
 
 
 def draft_of(sheet: PriceSheet) -> SheetDraft:
@@ -67,6 +73,7 @@ def draft_of(sheet: PriceSheet) -> SheetDraft:
         currency=sheet.currency,
         source_note=sheet.source_note,
         lines=(*storage, *transfer),
+        unit=SizeUnit(sheet.unit),
     )
 
 
@@ -165,6 +172,7 @@ def _store(draft: SheetDraft, organization: Organization) -> PriceSheet:
         provider=draft.provider,
         name=draft.name.strip(),
         currency=draft.currency,
+        unit=draft.unit,
         valid_from=draft.valid_from,
         source_note=draft.source_note.strip(),
         is_default=True,

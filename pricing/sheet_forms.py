@@ -10,6 +10,7 @@ from django import forms
 
 from pricing.calculator import ANYWHERE, LineKind, Scope
 from pricing.csv_files import LARGEST_FILE_BYTES
+from pricing.currencies import CURRENCIES, USD, SizeUnit
 from pricing.drafts import (
     LONGEST_NAME,
     LONGEST_NOTE,
@@ -21,7 +22,6 @@ from pricing.drafts import (
     write_area,
 )
 from pricing.errors import PricesRefused
-from pricing.models import Currency
 from pricing.regions import RegionChoice
 
 EMPTY_LINES = 3
@@ -36,6 +36,17 @@ class SheetForm(forms.Form):
         help_text="What was charged stays charged: a day that has begun can only get prices that were missing.",
         widget=forms.DateInput(attrs={"type": "date"}),
     )
+    currency = forms.ChoiceField(
+        label="Currency",
+        choices=[(code, f"{code}, {name}") for code, name in CURRENCIES.items()],
+        initial=USD,
+        help_text="Amounts in different currencies are never added up.",
+    )
+    unit = forms.ChoiceField(
+        label="Prices are per",
+        choices=[(unit.value, unit.meaning) for unit in SizeUnit],
+        initial=SizeUnit.GB.value,
+    )
     source_note = forms.CharField(
         label="Where the prices come from",
         required=False,
@@ -48,9 +59,10 @@ class SheetForm(forms.Form):
             provider=provider,
             name=self.cleaned_data["name"],
             valid_from=self.cleaned_data["valid_from"],
-            currency=Currency.USD,
+            currency=self.cleaned_data["currency"],
             source_note=self.cleaned_data["source_note"],
             lines=tuple(line for line, _ in lines.prices()),
+            unit=SizeUnit(self.cleaned_data["unit"]),
         )
 
 
@@ -60,7 +72,7 @@ class PriceLineForm(forms.Form):
     )
     source = forms.ChoiceField(label="From", required=False)
     target = forms.ChoiceField(label="To")
-    price = forms.CharField(label="Price per GB", max_length=40, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
+    price = forms.CharField(label="Price", max_length=40, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
 
     def __init__(self, *args: Any, places: list[tuple[str, Any]], number: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -62,7 +62,10 @@ def _forms_of_today(owner: Organization, regions: list[RegionChoice]) -> tuple[S
     provider, today = regions[0].provider, timezone.localdate()
     sheet = PriceSheet.objects.with_prices().valid_on(today, provider, owner.pk)
     known = line_values(services.draft_of(sheet).lines) if sheet else []
-    form = SheetForm(initial={"valid_from": today + timedelta(days=1)})
+    initial: dict[str, Any] = {"valid_from": today + timedelta(days=1)}
+    if sheet:
+        initial |= {"currency": sheet.currency, "unit": sheet.unit}
+    form = SheetForm(initial=initial)
     return form, _lines(known, regions)
 
 

@@ -67,7 +67,7 @@ def test_an_original_saves_nothing():
     ],
 )
 def test_a_saving_reads_as_a_sentence_however_small_it_is(sent, saved, amount, words):
-    assert describe_saving(sent, saved, amount) == words
+    assert describe_saving(sent, saved, amount, "USD") == words
 
 
 @pytest.mark.django_db

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from pricing.calculator import ANYWHERE, Area, LineKind, Scope
 from pricing.csv_files import COLUMNS, LARGEST_FILE_BYTES, FileRefused, read_sheets, write_sheets
+from pricing.currencies import SizeUnit
 from pricing.drafts import PriceLine, SheetDraft
 
 HEAD = ",".join(COLUMNS)
-GOOD = "gcp,Contract,2026-12-01,USD,storage,,any,0.02,our contract"
+GOOD = "gcp,Contract,2026-12-01,USD,GB,storage,,any,0.02,our contract"
 
 
 def mistakes_of(*lines: str) -> list[str]:
@@ -41,7 +42,8 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_
             provider=st.sampled_from(["gcp", "aws"]),
             name=texts.map(str.strip).filter(bool),
             valid_from=st.dates(min_value=date(2020, 1, 1)),
-            currency=st.just("USD"),
+            currency=st.sampled_from(["USD", "EUR", "CNY"]),
+            unit=st.sampled_from(SizeUnit),
             source_note=texts.map(str.strip),
             lines=st.lists(lines, min_size=1, max_size=4).map(tuple),
         ),
@@ -63,11 +65,11 @@ def test_no_cell_is_a_formula_to_a_spreadsheet():
         "@SUM(A1)",
         (PriceLine(LineKind.STORAGE, ANYWHERE, ANYWHERE, Decimal(1)),),
     )
-    assert "gcp,'=1+1,2026-12-01,USD,storage,,any,1,'@SUM(A1)" in write_sheets([sheet])
+    assert "gcp,'=1+1,2026-12-01,USD,GB,storage,,any,1,'@SUM(A1)" in write_sheets([sheet])
 
 
 def test_a_sheet_knows_the_lines_of_the_file_it_stands_in():
-    text = f"{HEAD}\n{GOOD}\n\naws,Other,2026-12-01,USD,storage,,any,0.03,\n{GOOD.replace('any', 'gcp-us-west1')}\n"
+    text = f"{HEAD}\n{GOOD}\n\naws,Other,2026-12-01,USD,GB,storage,,any,0.03,\n{GOOD.replace('any', 'gcp-us-west1')}\n"
     assert [(read.draft.name, read.line_numbers) for read in read_sheets(text.encode())] == [
         ("Contract", (2, 5)),
         ("Other", (4,)),
@@ -88,10 +90,11 @@ def test_semicolons_and_a_byte_order_mark_of_a_spreadsheet_are_read():
         (GOOD.replace("0.02", "-1"), "A price cannot be -1"),
         (GOOD.replace("2026-12-01", "1.12.2026"), "valid_from is a day like 2026-12-01"),
         (GOOD.replace("USD", "DOLLAR"), "The currency is one of"),
+        (GOOD.replace("GB", "TB"), "The unit is GB (10^9 bytes) or GiB (2^30 bytes)"),
     ],
 )
 def test_a_mistake_is_named_by_its_line(line, words):
-    [mistake] = mistakes_of("aws,Right,2026-12-01,USD,storage,,any,0.03,", line)
+    [mistake] = mistakes_of("aws,Right,2026-12-01,USD,GB,storage,,any,0.03,", line)
     assert mistake.startswith("Line 3: ")
     assert words in mistake
 
@@ -113,7 +116,7 @@ def test_lines_of_one_sheet_agree_on_its_day():
         (b"", "Line 1: the columns must be"),
         (b"provider,price\ngcp,1\n", "Line 1: the columns must be"),
         (HEAD.encode() + b"\n", "holds no price"),
-        (HEAD.encode() + b"\ngcp,Contract\n", "Line 2: 2 cells instead of 9."),
+        (HEAD.encode() + b"\ngcp,Contract\n", "Line 2: 2 cells instead of 10."),
         (HEAD.encode() + b'\n"gcp,Contract\n', "this is no CSV"),
         (b"\xff\xfe", "not UTF-8"),
         (b"a\0b", "null character"),
@@ -129,3 +132,10 @@ def test_of_a_hopeless_file_only_the_first_mistakes_are_told():
     mistakes = mistakes_of(*[GOOD.replace("0.02", "x")] * 80)
     assert len(mistakes) == 51
     assert mistakes[-1] == "And 30 more."
+
+
+def test_a_file_from_before_sheets_had_a_unit_is_per_gb():
+    head = HEAD.replace(",unit", "")
+    assert head != HEAD
+    [read] = read_sheets(f"{head}\n{GOOD.replace(',GB', '')}\n".encode())
+    assert read.draft.unit is SizeUnit.GB

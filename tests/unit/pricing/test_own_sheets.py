@@ -9,6 +9,7 @@ import pytest
 
 from accounts.errors import PrivilegeMissing
 from pricing.calculator import ANYWHERE, Area, LineKind, Place, Scope
+from pricing.currencies import SizeUnit
 from pricing.drafts import PriceLine, SheetDraft
 from pricing.errors import PricesRefused, SheetRefused
 from pricing.models import PriceSheet
@@ -86,6 +87,20 @@ def test_a_sheet_that_begins_today_or_earlier_may_not_change_a_price(add, day):
     with pytest.raises(PricesRefused, match=f"What was charged stays charged.*begin on {TOMORROW}"):
         add(draft(valid_from=day))
     assert not PriceSheet.objects.exclude(organization=None).exists()
+
+
+@pytest.mark.parametrize("change", [{"currency": "EUR"}, {"unit": SizeUnit.GIB}])
+def test_the_same_numbers_in_another_currency_or_unit_are_other_prices(add, change):
+    same = replace(known_today(), name="Same numbers", valid_from=TODAY, **change)
+    with pytest.raises(PricesRefused, match="What was charged stays charged"):
+        add(same)
+    [sheet] = add(replace(same, valid_from=TOMORROW))
+    assert (sheet.currency, sheet.unit) == (same.currency, same.unit)
+
+
+def test_a_currency_that_nobody_knows_is_refused(add):
+    with pytest.raises(PricesRefused, match="is no currency known here"):
+        add(draft(currency="XXX"))
 
 
 def test_a_sheet_that_begins_earlier_may_add_prices_that_were_missing(people, add):

@@ -26,9 +26,10 @@ def make_sheet(
     valid_from: date = date(2025, 1, 1),
     is_default: bool = True,
     currency: str = "USD",
+    unit: str = "GB",
 ) -> PriceSheet:
     return PriceSheet.objects.create(
-        provider=provider, name=name, valid_from=valid_from, is_default=is_default, currency=currency
+        provider=provider, name=name, valid_from=valid_from, is_default=is_default, currency=currency, unit=unit
     )
 
 
@@ -154,6 +155,16 @@ def test_the_tables_refuse_two_default_sheets_of_one_day_and_two_of_one_name():
     assert_refused(lambda: make_sheet(name="two", valid_from=TODAY), "UNIQUE|unique")
 
 
-def test_the_tables_refuse_another_currency_and_a_sheet_without_a_provider():
-    assert_refused(lambda: make_sheet(currency="CNY"), "currency_known")
+def test_the_tables_refuse_an_unknown_currency_or_unit_and_a_sheet_without_a_provider():
+    assert_refused(lambda: make_sheet(currency="XXX"), "currency_known")
+    assert_refused(lambda: make_sheet(unit="TB"), "unit_known")
     assert_refused(lambda: make_sheet(provider=""), "has_a_provider")
+
+
+def test_a_sheet_in_another_currency_and_unit_prices_in_them():
+    sheet = make_sheet(currency="CNY", unit="GiB")
+    StoragePrice.objects.create(sheet=sheet, price_per_gb_month=Decimal("0.5"))
+    rates = rates_for("cloud", TODAY)
+    assert (rates.currency, rates.unit.value, rates.sheet) == ("CNY", "GiB", sheet.code)
+    quote = estimate(2 * 2**30, source=OREGON, targets=[], days=30, rates=rates, include_original=True)
+    assert quote.total == 1

@@ -42,7 +42,8 @@ def tomorrow() -> str:
 
 
 def sheet_post(*lines: dict[str, str], **changes: str) -> dict[str, str]:
-    posted = {"name": "Contract", "valid_from": tomorrow(), "source_note": "", "form-TOTAL_FORMS": str(len(lines))}
+    posted = {"name": "Contract", "valid_from": tomorrow(), "currency": "USD", "unit": "GB", "source_note": ""}
+    posted |= {"form-TOTAL_FORMS": str(len(lines))}
     posted |= {"form-INITIAL_FORMS": "0"} | changes
     for number, line in enumerate(lines):
         posted |= {f"form-{number}-{name}": value for name, value in line.items()}
@@ -135,9 +136,9 @@ def test_of_a_file_with_half_its_rows_wrong_nothing_is_stored_and_each_line_is_n
     response = upload(
         owner,
         urls["import"],
-        f"gcp,A,{tomorrow()},USD,storage,,any,0.02,",
-        f"gcp,A,{tomorrow()},USD,storage,,gcp-us-west1,x,",
-        f"aws,B,{tomorrow()},USD,storage,,any,-3,",
+        f"gcp,A,{tomorrow()},USD,GB,storage,,any,0.02,",
+        f"gcp,A,{tomorrow()},USD,GB,storage,,gcp-us-west1,x,",
+        f"aws,B,{tomorrow()},USD,GB,storage,,any,-3,",
     )
     assert response.status_code == 422
     assert [mistake.split(":")[0] for mistake in response.context["mistakes"]] == ["Line 3", "Line 4"]
@@ -148,8 +149,8 @@ def test_what_only_the_whole_shows_to_be_wrong_is_named_by_its_line_too(owner, u
     response = upload(
         owner,
         urls["import"],
-        f"gcp,A,{tomorrow()},USD,storage,,any,0.02,",
-        f"aws,B,{tomorrow()},USD,storage,,gcp-us-west1,0.02,",
+        f"gcp,A,{tomorrow()},USD,GB,storage,,any,0.02,",
+        f"aws,B,{tomorrow()},USD,GB,storage,,gcp-us-west1,0.02,",
     )
     assert response.context["mistakes"] == ["Line 3: gcp-us-west1 is no region of aws."]
     assert own_sheets(people) == []
