@@ -1,81 +1,69 @@
-"""Every page there is to look at, found by following the site's own links."""
+"""Every page there is to look at, found by following the site's own links: a page that is new is found by itself."""
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 CLUSTER, COLLECTION = "docs-search", "docstrings"
 
+# Pages that no link leads to as we want to see them, before what links lead to.
+_FIRST = (
+    ("overview", "/"),
+    ("region-loss-answer", "/region-loss/?lost=gcp-us-west1"),
+    ("jobs-none-found", "/jobs/?state=crashed"),
+)
+# Of many things of one kind the first is looked at: rather the one with something in it.
+_RATHER = rf"/collections/default/{COLLECTION}/"
+_NO_PAGES = re.compile(r"/sign-out/$|/export/$|\.(csv|json)$|/csv/$|^/static/")
+_LINKS = """() => [...document.querySelectorAll("a[href^='/']")].map((link) => {
+  const row = link.closest("tr");
+  const copies = row?.querySelector("td[data-label=Copies] .status") ? "with-copies" : "";
+  return [link.getAttribute("href"), row?.dataset.type || copies, link.textContent.trim()];
+})"""
 
-def addresses(page: Page) -> Iterator[tuple[str, str]]:
-    """(name, path) of each page that the person signed in on `page` can reach; it opens some of them on the way.
+
+@dataclass
+class _Crawl:
+    waiting: deque[tuple[str, str]] = field(default_factory=lambda: deque(_FIRST))
+    known: set[str] = field(default_factory=set)
+
+    def take(self, links: list[tuple[str, str, str]]) -> None:
+        rather = sorted(links, key=lambda link: link[2] != CLUSTER and _RATHER not in link[0])
+        for address, kind, _ in rather:
+            path = re.sub(r"[?#].*", "", address)
+            name = "-".join(filter(None, (name_of(path), kind)))
+            if not _NO_PAGES.search(path) and name not in self.known:
+                self.known.add(name)
+                self.waiting.append((name, f"{path}?words=compress+a+file" if _RATHER in address else path))
+
+
+def name_of(path: str) -> str:
+    """The name of a page, whatever it shows: /clusters/cluster-4f2c/drop/ is clusters-one-drop."""
+    general = re.sub(r"(?<=/collections/)[^/]+/[^/]+/", "one/", path)
+    general = re.sub(r"(?<=/new/)\w+/", "one/", general)
+    general = re.sub(r"(?<=/regions/)([^/]+)/[^/]+/", r"\1/one/", general)
+    general = re.sub(r"[^/]*\d[^/]*", "one", general)
+    return general.strip("/").replace("/", "-") or "overview"
+
+
+def open_every_page(page: Page) -> Iterator[str]:
+    """Open each page that the person signed in on `page` can reach by links, and give its name.
 
     Pages about backups and jobs come along once there is one.
     """
-    yield from (
-        ("overview", "/"),
-        ("region-loss", "/region-loss/?lost=gcp-us-west1"),
-        ("clusters", "/clusters/"),
-        ("jobs", "/jobs/"),
-        ("workers", "/workers/"),
-        ("backups", "/backups/"),
-        ("costs", "/costs/"),
-        ("prices", "/prices/"),
-        ("calculator", "/prices/calculator/"),
-        ("regions", "/settings/regions/"),
-        ("add-cluster", "/clusters/new/"),
-        ("password", "/account/password/"),
-        ("two-factors", "/account/two-factor/"),
-        ("passkeys", "/account/passkeys/"),
-        ("sessions", "/account/sessions/"),
-        ("sign-in-security", "/settings/security/"),
-    )
-    cluster = _first_link(page, "/clusters/", f"main td a:text-is('{CLUSTER}')")
-    yield "cluster", cluster
-    yield "cluster-backups", f"{cluster}backups/"
-    yield "cluster-settings", f"{cluster}settings/"
-    yield "create-backup", f"{cluster}backups/new/"
-    yield "cluster-schedules", f"{cluster}schedules/"
-    yield "create-schedule", f"{cluster}schedules/new/"
-    yield "remove-cluster", f"{cluster}drop/"
-    if schedule := _first_link(page, f"{cluster}schedules/", "main td a[href*='/schedules/']"):
-        yield "schedule", schedule
-        yield "edit-schedule", f"{schedule}edit/"
-    collection = f"{cluster}collections/default/{COLLECTION}/"
-    yield "collection", f"{collection}?words=compress+a+file"
-    yield "delete-collection", f"{collection}drop/"
-    if backup := _first_link(page, "/backups/", "main td a"):
-        yield "backup", backup
-        yield "rename-backup", f"{backup}rename/"
-        yield "restore", f"/backups/{backup.split('/')[2]}/restore/"
-        yield "delete-backup", f"{backup}delete/"
-    if backup := _first_link(page, "/backups/", "main tr:has(td[data-label=Copies] .status) a"):
-        yield "backup-with-copies", backup
-    if job := _first_link(page, "/jobs/", "tr[data-type=backup] a"):
-        yield "job", job
-    if job := _first_link(page, "/jobs/", "tr[data-type=copy] a"):
-        yield "copy-job", job
-    yield "people", "/people/"
-    yield "your-rights", "/people/rights/"
-    if member := _first_link(page, "/people/", "main td a[href*='/people/members/']"):
-        yield "member", member
-        yield "remove-member", f"{member}remove/"
-    if project := _first_link(page, "/people/", "main a[href*='/projects/proj-']"):
-        yield "project", project
-        yield "invite-to-project", f"{project}invite/"
-    if roles := _first_link(page, "/people/", "main .tabs a[href$='/roles/']"):
-        yield "roles", roles
-        yield "make-role", f"{roles}new/"
-    if settings := _first_link(page, "/people/", "main .tabs a[href$='/settings/']"):
-        yield "organization", settings
-    if store := _first_link(page, "/settings/regions/", "main td a[href*='/settings/regions/']"):
-        yield "store", store
-
-
-def _first_link(page: Page, path: str, selector: str) -> str:
-    """Where the first such link on that page leads, or nothing."""
-    page.goto(path)
-    link = page.locator(selector)
-    return (link.first.get_attribute("href") or "") if link.count() else ""
+    crawl = _Crawl(known={name for name, _ in _FIRST})
+    while crawl.waiting:
+        name, path = crawl.waiting.popleft()
+        try:
+            page.goto(path)
+        except Error as error:
+            if "Download is starting" in str(error):
+                continue
+            raise
+        crawl.take(page.evaluate(_LINKS))
+        yield name

@@ -1,4 +1,4 @@
-"""What people see who may not do something, and that every page fits a small screen in both themes."""
+"""What people see who may not do something, and the ways of those who use no mouse or a small screen."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser import walk
-from tests.browser.addresses import addresses
-from tests.browser.chromium import HEIGHT, NARROW, scroll_width
+from tests.browser.chromium import HEIGHT, NARROW
 
 
 def test_an_azure_cluster_is_backed_up_but_its_copy_switch_is_off_with_the_reason(admin):
@@ -91,26 +90,6 @@ def test_a_backup_with_a_copy_can_be_asked_for_with_the_keyboard_alone(open_page
     backup = page.locator("tr[data-type=backup] small").first.inner_text()
     assert backup.startswith("recommendations_")
     walk.wait_for_copies(page, backup, 1)
-
-
-def test_no_page_scrolls_sideways_at_375_pixels_in_light_or_dark(open_page):
-    narrow = {"width": NARROW, "height": HEIGHT}
-    # An owner sees every page and every button.
-    page, signed_out = open_page("owner", viewport=narrow), open_page(viewport=narrow)
-    too_wide, seen = [], set()
-    for name, address in [("sign-in", "/"), *addresses(page)]:
-        shown = signed_out if name == "sign-in" else page
-        shown.goto(address)
-        backgrounds = set()
-        for scheme in ("light", "dark"):
-            shown.emulate_media(color_scheme=scheme)
-            backgrounds.add(shown.evaluate("getComputedStyle(document.body).backgroundColor"))
-            if (width := scroll_width(shown)) > NARROW:
-                too_wide.append(f"{name} in {scheme}: {width} pixels")
-        assert len(backgrounds) == 2, f"{name} looks the same in light and dark"
-        seen.add(name)
-    assert too_wide == []
-    assert {"create-backup", "costs", "store", "restore", "copy-job", "collection"} <= seen
 
 
 def test_the_menu_of_a_small_screen_opens_and_leads_on(open_page):
