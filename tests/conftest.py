@@ -12,12 +12,17 @@ from django.apps import apps
 from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, connections
+from hypothesis import settings as hypothesis_settings
 
 from accounts.append_only import allow_changes, forbid_changes
 from accounts.models import AuditEntry
 from tests.builders import People, make_people
 
 PARAMETERS_ON_A_SERVER = 3
+
+# How long an example takes is the machine's business; a busy one would fail what is right.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
