@@ -22,7 +22,8 @@ _RATHER = rf"/collections/default/{COLLECTION}/"
 _NO_PAGES = re.compile(r"/sign-out/$|/export/$|\.(csv|json)$|/csv/$|^/static/")
 _LINKS = """() => [...document.querySelectorAll("a[href^='/']")].map((link) => {
   const row = link.closest("tr");
-  const copies = row?.querySelector("td[data-label=Copies] .status") ? "with-copies" : "";
+  const isFirst = link.parentElement === row?.cells[0];
+  const copies = isFirst && row.querySelector("td[data-label=Copies] .status") ? "with-copies" : "";
   return [link.getAttribute("href"), row?.dataset.type || copies, link.textContent.trim()];
 })"""
 
@@ -32,12 +33,14 @@ class _Crawl:
     waiting: deque[tuple[str, str]] = field(default_factory=lambda: deque(_FIRST))
     known: set[str] = field(default_factory=set)
 
-    def take(self, links: list[tuple[str, str, str]]) -> None:
+    def take(self, links: list[tuple[str, str, str]], *, on: str) -> None:
         rather = sorted(links, key=lambda link: link[2] != CLUSTER and _RATHER not in link[0])
         for address, kind, _ in rather:
             path = re.sub(r"[?#].*", "", address)
             name = "-".join(filter(None, (name_of(path), kind)))
-            if not _NO_PAGES.search(path) and name not in self.known:
+            # What belongs to a cluster is looked at of the one that was chosen, though others lead there as well.
+            is_of_another = name.startswith("clusters-one-") and not on.startswith(("clusters-one", "schedules-one"))
+            if not (_NO_PAGES.search(path) or is_of_another or name in self.known):
                 self.known.add(name)
                 self.waiting.append((name, f"{path}?words=compress+a+file" if _RATHER in address else path))
 
@@ -65,5 +68,5 @@ def open_every_page(page: Page) -> Iterator[str]:
             if "Download is starting" in str(error):
                 continue
             raise
-        crawl.take(page.evaluate(_LINKS))
+        crawl.take(page.evaluate(_LINKS), on=name)
         yield name

@@ -18,7 +18,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,7 @@ from tests.site import ROOT, RunningSite, clean_environment
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 CREATE_BACKUP = "clusters-one-backups-new"
+KINDS = ("empty", "typical", "error", "full")
 PICTURES = ROOT / "screenshots"
 README_PICTURES = ROOT / "docs" / "images"
 REGIONS = ("gcp-us-east4", "gcp-europe-west3")
@@ -122,7 +124,7 @@ def take_signed_out(browser: Browser, url: str) -> Iterator[str]:
     page.get_by_label("Email").fill("nobody@example.com")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.locator(".form__errors")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_visible()
     yield from take(page, "error/sign-in")
     page.close()
 
@@ -147,22 +149,25 @@ def take_for_readme(context: BrowserContext) -> None:
         page.screenshot(path=README_PICTURES / f"{name}.png", animations="disabled")
 
 
-def fill_up(site: RunningSite) -> None:
-    """Very much of everything, with the processes asleep that would act on it."""
-    for command in ("run_worker", "run_scheduler"):
-        os.kill(site.process_of(f"manage.py {command}"), signal.SIGSTOP)
-    environment = clean_environment(VAR_DIR=str(site.var))
-    subprocess.run([sys.executable, "-m", "tests.browser.full_site"], cwd=ROOT, env=environment, check=True)
-
-
-def wake_up(site: RunningSite) -> None:
-    for command in ("run_worker", "run_scheduler"):
-        os.kill(site.process_of(f"manage.py {command}"), signal.SIGCONT)
+@contextmanager
+def filled_up(site: RunningSite) -> Iterator[None]:
+    """Very much of everything, while the processes sleep that would act on it."""
+    asleep = [site.process_of(f"manage.py {command}") for command in ("run_worker", "run_scheduler")]
+    for process in asleep:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        environment = clean_environment(VAR_DIR=str(site.var))
+        subprocess.run([sys.executable, "-m", "tests.browser.full_site"], cwd=ROOT, env=environment, check=True)
+        yield
+    finally:
+        for process in asleep:
+            os.kill(process, signal.SIGCONT)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Takes a picture of every page.")
     parser.add_argument("--readme", action="store_true", help="also make the pictures of the README")
+    parser.add_argument("--only", choices=KINDS, nargs="+", default=KINDS, help="not the others")
     wanted = parser.parse_args()
     chromium = find_chromium()
     if chromium is None:
@@ -180,7 +185,7 @@ def main() -> int:
                 site = RunningSite(Path(folder) / "var")
                 try:
                     site.start()
-                    troubles = list(take_every_kind(browser, site, for_readme=wanted.readme))
+                    troubles = list(take_kinds(browser, site, wanted.only, for_readme=wanted.readme))
                 finally:
                     site.stop()
     print(f"{len(list(PICTURES.rglob('*.png')))} pictures lie in {PICTURES}")
@@ -198,23 +203,24 @@ def signed_in(browser: Browser, url: str, users: Sequence[Mapping[str, str]]) ->
     return context
 
 
-def take_every_kind(browser: Browser, site: RunningSite, *, for_readme: bool) -> Iterator[str]:
+def take_kinds(browser: Browser, site: RunningSite, kinds: Collection[str], *, for_readme: bool) -> Iterator[str]:
     """Before anything was backed up, after some of it was, what went wrong, and very much of everything."""
     context = signed_in(browser, site.url, site.notes["users"])
-    yield from take_all(context, "empty")
+    if "empty" in kinds:
+        yield from take_all(context, "empty")
     page = context.new_page()
     walk.open_home(page)
     make_something_to_see(page)
-    yield from take_all(context, "typical")
-    yield from take_what_went_wrong(context, f"/clusters/{site.clusters[CLUSTER]['id']}/")
-    yield from take_signed_out(browser, site.url)
+    if "typical" in kinds:
+        yield from take_all(context, "typical")
+    if "error" in kinds:
+        yield from take_what_went_wrong(context, f"/clusters/{site.clusters[CLUSTER]['id']}/")
+        yield from take_signed_out(browser, site.url)
     if for_readme:
         take_for_readme(context)
-    fill_up(site)
-    try:
-        yield from take_all(context, "full")
-    finally:
-        wake_up(site)
+    if "full" in kinds:
+        with filled_up(site):
+            yield from take_all(context, "full")
 
 
 if __name__ == "__main__":

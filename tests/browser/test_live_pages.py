@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, Request, TimeoutError, expect
 
 from tests.browser import walk
-from tests.site import RunningSite, wait_until
+from tests.site import RunningSite
 
 POLL_MILLISECONDS = 2_000
 
@@ -126,21 +126,6 @@ def test_back_shows_whole_pages_after_parts_of_them_were_replaced(admin):
     admin.go_forward()
     expect_a_whole_page(admin, "Jobs")
     walk.wait_for_copies(admin, backup, 1)
-
-
-def test_without_javascript_ticked_regions_are_copied_to(open_page):
-    page = open_page("project admin", java_script_enabled=False)
-    walk.open_home(page)
-    walk.begin_backup(page, "docs-search")
-    walk.tick_regions(page, ["gcp-us-east4", "gcp-asia-southeast1"])
-    backup = walk.submit_backup(page)
-
-    def is_everything_available() -> bool:
-        walk.open_backup(page, backup)
-        return page.locator("tr[id^=copy-][data-state=available]").count() == 3
-
-    wait_until(is_everything_available, "the original and both copies are available")
-    expect(page.locator("#copy-gcp-asia-southeast1")).to_contain_text("every object read back")
 
 
 def rows(site: RunningSite, query: str) -> list[Any]:

@@ -55,11 +55,19 @@ def tab_to(page: Page, selector: str, most: int = 60) -> None:
     for _ in range(most):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            assert page.evaluate("document.activeElement.matches(':focus-visible')")
             return
     raise AssertionError(f"{most} times Tab did not lead to {selector}")
 
 
-def test_a_backup_with_a_copy_can_be_asked_for_with_the_keyboard_alone(open_page, site):
+def follow(page: Page, selector: str, heading: str | re.Pattern[str]) -> None:
+    """Go to a link by Tab and follow it."""
+    tab_to(page, selector)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+
+
+def test_the_main_job_is_done_with_the_keyboard_alone(open_page, site):
     page = open_page()
     page.goto("/")
     tab_to(page, "input[name=username]")
@@ -69,27 +77,35 @@ def test_a_backup_with_a_copy_can_be_asked_for_with_the_keyboard_alone(open_page
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
 
-    tab_to(page, "nav a[href='/clusters/']")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Clusters", level=1)).to_be_visible()
-    tab_to(page, f"a[href='/clusters/{site.clusters['recommendations']['id']}/']")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="recommendations", level=1)).to_be_visible()
-    tab_to(page, "a[href$='/backups/new/']")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Create backup", level=1)).to_be_visible()
+    follow(page, "nav a[href='/clusters/']", "Clusters")
+    follow(page, f"a[href='/clusters/{site.clusters['recommendations']['id']}/']", "recommendations")
+    follow(page, "header a[href$='/backups/new/']", "Create backup")
     tab_to(page, "input[name=copy]")
     page.keyboard.press("Space")
-    tab_to(page, "input[name=regions][value=aws-us-east-2]")
-    page.keyboard.press("Space")
-    expect(page.locator("input[value=aws-us-east-2]")).to_be_checked()
-    tab_to(page, "form button[type=submit]:not(header *)")
+    for region in ("aws-us-east-2", "aws-eu-central-1"):
+        tab_to(page, f"input[name=regions][value={region}]")
+        page.keyboard.press("Space")
+        expect(page.locator(f"input[name=regions][value={region}]")).to_be_checked()
+    tab_to(page, "main button.button--primary")
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", name="Jobs", level=1)).to_be_visible()
     backup = page.locator("tr[data-type=backup] small").first.inner_text()
-    assert backup.startswith("recommendations_")
-    walk.wait_for_copies(page, backup, 1)
+    walk.wait_for_copies(page, backup, 2)
+    follow(page, "tr[data-type=copy] a", re.compile("Copy to"))
+    follow(page, "main dd a[href^='/backups/']", backup)
+    follow(page, "a[href*='/restore/'][href$='aws-eu-central-1']", "Restore")
+    expect(page.locator("input[name=copy][value=aws-eu-central-1]")).to_be_checked()
+    tab_to(page, "#existing tbody input[type=checkbox]")
+    if not page.evaluate("document.activeElement.checked"):
+        page.keyboard.press("Space")
+    tab_to(page, "#existing tbody input:not([type=checkbox])")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("typed_without_a_mouse")
+    tab_to(page, "main button.button--primary")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Restore into recommendations", level=1)).to_be_visible()
+    expect(page.locator("#job-progress")).to_have_attribute("data-state", "successful")
 
 
 def test_the_menu_of_a_small_screen_opens_and_leads_on(open_page):
