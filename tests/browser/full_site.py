@@ -53,7 +53,7 @@ def fill() -> None:
     job_of: dict[CopyState, dict[str, Any]] = {
         CopyState.AVAILABLE: {"state": JobState.SUCCESSFUL},
         CopyState.DAMAGED: {"state": JobState.SUCCESSFUL},
-        CopyState.FAILED: {"state": JobState.FAILED, "failure": FAILURE},
+        CopyState.FAILED: {"state": JobState.FAILED, "reason": FAILURE},
         CopyState.TRANSFERRING: {"state": JobState.IN_PROGRESS, "bytes_total": 2 * 10**12, "bytes_done": 7 * 10**11},
         CopyState.VERIFYING: {"state": JobState.VERIFYING},
     }
@@ -87,7 +87,7 @@ def fill() -> None:
                 cluster, state=BackupState.FAILED, original_state=CopyState.FAILED, collections=()
             )
             crashed = builders.make_job(
-                lost.copies.get(), type=JobType.BACKUP, state=JobState.CRASHED, failure="The worker worker-1 vanished."
+                lost.copies.get(), type=JobType.BACKUP, state=JobState.CRASHED, reason="The worker worker-1 vanished."
             )
             JobEvent.objects.create(job=crashed, from_state=JobState.IN_PROGRESS, to_state=JobState.CRASHED)
 
