@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from accounts.models import Project, User
@@ -93,6 +93,13 @@ class Copy(models.Model):
     source_region = models.ForeignKey(Region, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     sent_bytes = models.BigIntegerField(default=0, help_text="Bytes that really travelled between regions.")
     skipped_bytes = models.BigIntegerField(default=0, help_text="Bytes the region already held.")
+    needed_bytes = models.BigIntegerField(
+        null=True, blank=True, help_text="What the region lacked when the first attempt began; empty: not known."
+    )
+    # How far the ledger knows of this copy; see `jobs.metering`.
+    metered_bytes = models.BigIntegerField(default=0, help_text="Of the sent bytes, those in the ledger.")
+    kept_noted_at = models.DateTimeField(null=True, blank=True, help_text="When the ledger learned that it is kept.")
+    gone_noted_at = models.DateTimeField(null=True, blank=True, help_text="And that it is not any more.")
     kept_days = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: kept until deleted.")
     stored_at = models.DateTimeField(null=True, blank=True, help_text="Since when the region holds the bytes.")
     verified_at = models.DateTimeField(null=True, blank=True, help_text="When every object was last read back.")
@@ -136,6 +143,19 @@ class Copy(models.Model):
             # What could be restored where is asked of all copies that exist: see `CopyQuerySet.usable_by_place`.
             models.Index(
                 fields=["state", "backup", "region"], condition=Q(deleted_at__isnull=True), name="copy_by_state"
+            ),
+            # What the ledger does not know yet is looked for every minute among all copies that ever were, and is rare.
+            # Conditions without a value, for SQLite matches no other with a query.
+            models.Index(fields=["id"], condition=Q(sent_bytes__gt=F("metered_bytes")), name="copy_sent_more"),
+            models.Index(
+                fields=["id"],
+                condition=Q(verified_at__isnull=False, kept_noted_at__isnull=True),
+                name="copy_kept_unnoted",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(deleted_at__isnull=False, kept_noted_at__isnull=False, gone_noted_at__isnull=True),
+                name="copy_gone_unnoted",
             ),
         ]
         ordering = ["-is_original", "region"]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, When
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Prefetch, Q, When
 
 from accounts.access import projects_with
 from accounts.models import User
@@ -135,6 +135,17 @@ class CopyQuerySet(models.QuerySet[Any]):
     def for_facts(self) -> CopyQuerySet:
         """Copies with all that a page says of them, in one query."""
         return self.select_related("region", "store", "source_region", "backup__project", "backup__cluster__region")
+
+    def unmetered(self) -> list[CopyQuerySet]:
+        """Copies of which the ledger does not know all: what they sent, that they are kept, that they are gone.
+
+        Each list is found by an index of its own.
+        """
+        return [
+            self.filter(sent_bytes__gt=F("metered_bytes")),
+            self.filter(verified_at__isnull=False, kept_noted_at__isnull=True),
+            self.filter(deleted_at__isnull=False, kept_noted_at__isnull=False, gone_noted_at__isnull=True),
+        ]
 
     def that_cost(self) -> CopyQuerySet:
         """Copies whose bytes ever lay in a store or travelled, with all that their price depends on, in one query."""

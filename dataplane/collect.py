@@ -15,6 +15,8 @@ class CollectReport:
     """Chunks removed by this call."""
     freed_bytes: int
     """Of these chunks."""
+    held_bytes: int
+    """Of all chunks of the cluster that are left in this store."""
     waiting_count: int
     """Chunks that nobody needs but that are too young, or whose age the store does not tell."""
     waiting_bytes: int
@@ -48,9 +50,11 @@ def collect_chunks(
     waiting = [info for info in unneeded if info.key not in old]
     removed = list(remove_chunks(old, needed, store, should_stop=should_stop))
     store.sync()
+    freed_bytes = sum(old[key] for key in removed)
     return CollectReport(
         removed_count=len(removed),
-        freed_bytes=sum(old[key] for key in removed),
+        freed_bytes=freed_bytes,
+        held_bytes=sum(info.size_bytes for info in chunks) - freed_bytes,
         waiting_count=len(waiting),
         waiting_bytes=sum(info.size_bytes for info in waiting),
     )

@@ -17,6 +17,8 @@ class DeleteReport:
     """Objects removed by this call."""
     freed_bytes: int
     """Of chunks removed by this call."""
+    held_bytes: int
+    """Of all chunks of the cluster that are left in this store."""
     kept_chunks: int
     """Chunks of this backup that stay because other backups of the cluster in this store need them."""
 
@@ -62,9 +64,11 @@ def delete_backup(
     store.sync()  # and the last chunk before the tombstone
     store.delete(tombstone_key)
     store.sync()
+    freed_bytes = sum(present[key] for key in removed)
     return DeleteReport(
         object_count=len(removed) + len({manifest_key, readme_key} & found),
-        freed_bytes=sum(present[key] for key in removed),
+        freed_bytes=freed_bytes,
+        held_bytes=sum(size for key, size in present.items() if layout.digest_of_chunk(key)) - freed_bytes,
         kept_chunks=len(own) - len(removed),
     )
 

@@ -1,7 +1,8 @@
 """Repairing a backup in one region with what other regions hold."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -34,6 +35,10 @@ class RepairReport:
     """Keys that no source could give intact, or that the target did not give back as written."""
     sent_bytes: int
     """Of chunks sent from the sources to the target."""
+    sent_by_source: Mapping[str, int]
+    """The same by the name of the store that gave them."""
+    added_bytes: int
+    """By how much the target's chunks have grown: what was written, less what had lain under the same names."""
     affected: tuple[AffectedRows, ...]
     """Rows in chunks that are still harmed. Empty while the manifest is unknown."""
 
@@ -74,7 +79,7 @@ def repair_backup(
         _refuse_if_deleting(target, cluster_id, backup_id)
         found = givers.manifest(cluster_id, backup_id)
         if found is None:
-            return RepairReport(1, repaired=(), unrepaired=(manifest_key,), sent_bytes=0, affected=())
+            return RepairReport(1, (), (manifest_key,), sent_bytes=0, sent_by_source={}, added_bytes=0, affected=())
         manifest, manifest_source = found
         manifest = replace(manifest, lineage=lineage_in(target_region, manifest))
     harmed = read_chunks(manifest, target, on_progress=on_progress, should_stop=should_stop).all
@@ -96,7 +101,9 @@ def repair_backup(
         checked_count=len(manifest.chunks) + 1,
         repaired=tuple(sorted(repaired, key=lambda written: written.key)),
         unrepaired=tuple(sorted(unrepaired)),
-        sent_bytes=mended.sent_bytes,
+        sent_bytes=sum(mended.sent_by_source.values()),
+        sent_by_source=dict(mended.sent_by_source),
+        added_bytes=mended.added_bytes,
         affected=affected_rows(manifest, mended.unrepaired),
     )
 
@@ -105,7 +112,8 @@ def repair_backup(
 class _Mended:
     repaired: list[RepairedObject]
     unrepaired: list[ChunkRef]
-    sent_bytes: int
+    sent_by_source: Counter[str]
+    added_bytes: int = 0
 
 
 def _mend_chunks(
@@ -119,21 +127,26 @@ def _mend_chunks(
 ) -> _Mended:
     """Fetch, write and read back each of the harmed chunks; progress goes on from the check of the whole backup."""
 
-    def mend(chunk: ChunkRef) -> tuple[ChunkRef, str | None, bool]:
-        """Who gave the chunk (None: nobody), and whether the target holds it now."""
+    def mend(chunk: ChunkRef) -> tuple[ChunkRef, str | None, int, bool]:
+        """Who gave the chunk (None: nobody), what that added, and whether the target holds it now."""
         given = givers.chunk(manifest.cluster_id, chunk)
         if given is None:
-            return chunk, None, False
+            return chunk, None, 0, False
         data, source_name = given
-        target.write(layout.chunk_key(manifest.cluster_id, chunk.sha256), data)
-        return chunk, source_name, read_back(target, manifest.cluster_id, chunk)[1]
+        key = layout.chunk_key(manifest.cluster_id, chunk.sha256)
+        before = target.find(key)
+        target.write(key, data)
+        added_bytes = chunk.size_bytes - (before.size_bytes if before else 0)
+        return chunk, source_name, added_bytes, read_back(target, manifest.cluster_id, chunk)[1]
 
-    mended = _Mended([], [], sent_bytes=0)
+    mended = _Mended([], [], Counter())
     done_bytes = manifest.size_bytes
     total_bytes = done_bytes + sum(chunk.size_bytes for chunk in harmed)
-    for chunk, source_name, is_sound in each(harmed, mend, threads=givers.threads(target), should_stop=should_stop):
+    mending = each(harmed, mend, threads=givers.threads(target), should_stop=should_stop)
+    for chunk, source_name, added_bytes, is_sound in mending:
         if source_name is not None:
-            mended.sent_bytes += chunk.size_bytes
+            mended.sent_by_source[source_name] += chunk.size_bytes
+            mended.added_bytes += added_bytes
         if source_name is not None and is_sound:
             key = layout.chunk_key(manifest.cluster_id, chunk.sha256)
             mended.repaired.append(RepairedObject(key, source_name))

@@ -7,7 +7,7 @@ the answer is no. So everywhere a green row means that what it names holds. `Dam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +28,7 @@ from pricing.formatting import format_gb
 from .damage import is_sound_chunk, mark_damaged, name_some
 from .endings import succeed_check, succeed_repair
 from .hold import Hold
+from .metering import note_repair
 from .models import Job
 from .moves import move_job
 from .states import JobState
@@ -88,7 +89,7 @@ def carry_out_repair(job: Job, hold: Hold) -> None:
         may_commit=hold.may_commit,
     )
     givers = Counter(regions[written.source] for written in repaired.repaired)
-    _meter(copy, repaired.sent_bytes, givers, hold)
+    _meter(job, copy, repaired, regions, hold)
     if not repaired.is_sound:
         raise RepairIncomplete(
             f"{len(repaired.unrepaired):,} of {repaired.checked_count:,} objects could not be had intact from any "
@@ -127,15 +128,17 @@ def _verify(job: Job, hold: Hold, store: ObjectStore, depth: CheckDepth) -> Veri
     )
 
 
-def _meter(copy: Copy, sent_bytes: int, givers: Counter[Region], hold: Hold) -> None:
-    """Count what travelled, which is paid for whatever comes of it, at the price of the way the copy first came.
+def _meter(job: Job, copy: Copy, repaired: RepairReport, regions: Mapping[str, Region], hold: Hold) -> None:
+    """Count what travelled, which is paid for whatever comes of it.
 
     An original never came from anywhere: its way is that of most of what it was mended with.
     """
-    changes: dict[str, Any] = {"sent_bytes": F("sent_bytes") + sent_bytes}
-    if copy.is_original and copy.source_region_id is None and givers:
-        changes["source_region"] = givers.most_common(1)[0][0]
+    sent = Counter({regions[name]: size_bytes for name, size_bytes in repaired.sent_by_source.items()})
     with hold.writing():
+        note_repair(job, copy, {region.code: size for region, size in sent.items()}, added_bytes=repaired.added_bytes)
+        changes: dict[str, Any] = {name: F(name) + repaired.sent_bytes for name in ("sent_bytes", "metered_bytes")}
+        if copy.is_original and copy.source_region_id is None and sent:
+            changes["source_region"] = sent.most_common(1)[0][0]
         Copy.objects.filter(pk=copy.pk).update(**changes)
 
 

@@ -22,6 +22,7 @@ from backups.services import (
 from backups.states import BackupState, CopyState
 
 from .collecting import request_collection
+from .metering import Removal, meter_copy, note_removal
 from .models import Job
 from .moves import create_job, move_job
 from .states import REMOVERS, JobState, JobType
@@ -50,6 +51,7 @@ def settle(job: Job) -> None:
         return
     state = JobState(job.state)
     move_copy(job.copy, _COPY_STATE[state], reason=job.reason)
+    meter_copy(job.copy)
     if job.type == JobType.COPY:
         return
     was_canceled = state == JobState.CANCELED
@@ -69,6 +71,7 @@ def succeed_backup(job: Job, *, size_bytes: int, row_count: int, note: str) -> N
     move_backup(job.backup, BackupState.AVAILABLE, size_bytes=size_bytes, row_count=row_count)
     for copy in job.backup.copies.planned().select_related("region", "backup__project", "backup__cluster"):
         create_job(JobType.COPY, copy=copy, origin=job.origin, created_by=job.created_by, parent=job)
+    meter_copy(job.copy)
 
 
 @transaction.atomic
@@ -76,6 +79,7 @@ def succeed_copy(job: Job, *, size_bytes: int, note: str) -> None:
     """The copy is proven and becomes available."""
     move_job(job, JobState.SUCCESSFUL, note=note, reason="", bytes_done=size_bytes, bytes_total=size_bytes)
     complete_copy(job.copy, size_bytes=size_bytes)
+    meter_copy(job.copy)
 
 
 @transaction.atomic
@@ -108,15 +112,17 @@ def succeed_repair(job: Job, copy: Copy, *, size_bytes: int, note: str, sharers:
 
 
 @transaction.atomic
-def succeed_deletion(job: Job, *, note: str, collect_at: datetime | None) -> None:
+def succeed_deletion(job: Job, *, note: str, collect_at: datetime | None, removal: Removal) -> None:
     """The bytes are proven gone. What else may be left in the place is collected from `collect_at` on, if ever."""
     move_job(job, JobState.SUCCESSFUL, note=note, reason="")
     complete_deletion(job.copy)
     if collect_at is not None:
         request_collection(job.copy, created_by=job.created_by, not_before=collect_at)
+    note_removal(job, removal)
 
 
-def succeed_collection(job: Job, *, freed_bytes: int, left_bytes: int, note: str) -> None:
+@transaction.atomic
+def succeed_collection(job: Job, *, left_bytes: int, note: str, removal: Removal) -> None:
     """Its bytes are all that nobody needs; what is not done of them was left for the next collection."""
     move_job(
         job,
@@ -124,6 +130,7 @@ def succeed_collection(job: Job, *, freed_bytes: int, left_bytes: int, note: str
         note=note,
         notes=[note],
         reason="",
-        bytes_done=freed_bytes,
-        bytes_total=freed_bytes + left_bytes,
+        bytes_done=removal.freed_bytes,
+        bytes_total=removal.freed_bytes + left_bytes,
     )
+    note_removal(job, removal)

@@ -18,6 +18,7 @@ from pricing.formatting import format_gb
 
 from .endings import succeed_collection, succeed_deletion
 from .hold import Hold
+from .metering import Removal
 from .models import Job
 from .moves import move_job
 from .retention import begin_expiry
@@ -52,15 +53,17 @@ def carry_out_deletion(job: Job, hold: Hold) -> None:
         known_backups=known_backups,
         should_stop=_stop_unless_ours(hold),
     )
-    count, freed_bytes = deleted.object_count, deleted.freed_bytes
+    count, removal = deleted.object_count, Removal(deleted.freed_bytes, deleted.held_bytes)
     collect_at: datetime | None = timezone.now()
     # The copy is gone. That another one is damaged, so that nobody knows what it needs, the collection will tell.
     with suppress(ManifestInvalid):
         if not _is_writer_between_attempts(job):
             collected = _collect(job, hold, store, known_backups)
-            count, freed_bytes = count + collected.removed_count, freed_bytes + collected.freed_bytes
+            count += collected.removed_count
+            removal = Removal(deleted.freed_bytes, collected.held_bytes, collected.freed_bytes)
             collect_at = timezone.now() + _grace() if collected.waiting_count else None
-    succeed_deletion(job, note=f"{count:,} objects deleted, {freed_bytes:,} bytes freed", collect_at=collect_at)
+    note = f"{count:,} objects deleted, {removal.freed_bytes + removal.collected_bytes:,} bytes freed"
+    succeed_deletion(job, note=note, collect_at=collect_at, removal=removal)
 
 
 def carry_out_collection(job: Job, hold: Hold) -> None:
@@ -69,9 +72,8 @@ def carry_out_collection(job: Job, hold: Hold) -> None:
     # Damaged ones, too: as long as one may be mended, what is left of it stays.
     lying_there = Copy.objects.lying_in(job.copy.store_id, job.cluster_id)
     report = _collect(job, hold, store, list(lying_there.values_list("backup__code", flat=True)))
-    succeed_collection(
-        job, freed_bytes=report.freed_bytes, left_bytes=report.waiting_bytes, note=_describe_collection(report)
-    )
+    removal = Removal(report.freed_bytes, report.held_bytes)
+    succeed_collection(job, left_bytes=report.waiting_bytes, note=_describe_collection(report), removal=removal)
 
 
 def _collect(job: Job, hold: Hold, store: ObjectStore, known_backups: Collection[str]) -> CollectReport:

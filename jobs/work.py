@@ -24,6 +24,7 @@ from .checks import carry_out_check, carry_out_repair
 from .damage import is_sound_chunk, mark_damaged, mark_sharers
 from .endings import succeed_backup, succeed_copy
 from .hold import Hold
+from .metering import note_removed_as_worthless, note_stored
 from .models import Job
 from .moves import move_job
 from .removals import carry_out_collection, carry_out_deletion, carry_out_expiry
@@ -82,7 +83,8 @@ def _carry_out_backup(job: Job, hold: Hold) -> None:
     )
     with hold.writing():
         record_contents(backup, report.manifest)
-    checked = _verify(job, hold, size_bytes=report.size_bytes)
+        note_stored(job, report.sent_bytes)
+    checked = _verify(job, hold, size_bytes=report.size_bytes, skipped_bytes=report.skipped_bytes)
     succeed_backup(
         job,
         size_bytes=report.size_bytes,
@@ -128,6 +130,7 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
         size_bytes=report.size_bytes,
         sent_bytes=meter.sent_before + report.sent_bytes,
         skipped_bytes=report.skipped_bytes,
+        needed_bytes=meter.needed_bytes(report.size_bytes - report.skipped_bytes),
     )
     succeed_copy(
         job,
@@ -151,7 +154,7 @@ class _SentBytes:
     """
 
     def __init__(self, copy: Copy) -> None:
-        self._copy_id, self.sent_before = copy.pk, copy.sent_bytes
+        self._copy_id, self.sent_before, self._needed_before = copy.pk, copy.sent_bytes, copy.needed_bytes
         self._has_begun, self.done_at_start = False, 0
 
     def see(self, progress: Progress) -> None:
@@ -159,8 +162,14 @@ class _SentBytes:
             self._has_begun, self.done_at_start = True, progress.bytes_done  # what the target held already
 
     def write(self, progress: Progress) -> None:
-        sent = progress.bytes_done - self.done_at_start
-        Copy.objects.filter(pk=self._copy_id).update(sent_bytes=self.sent_before + sent)
+        sent, lacking = progress.bytes_done - self.done_at_start, progress.bytes_total - self.done_at_start
+        Copy.objects.filter(pk=self._copy_id).update(
+            sent_bytes=self.sent_before + sent, needed_bytes=self.needed_bytes(lacking)
+        )
+
+    def needed_bytes(self, lacking_bytes: int) -> int:
+        """What has to be sent once: what the first attempt lacked. All that is sent beyond it is sent again."""
+        return lacking_bytes if self._needed_before is None else self._needed_before
 
 
 def _begin_transfer(job: Job, hold: Hold, *, source_region: Region | None = None) -> None:
@@ -200,10 +209,15 @@ def _verify(job: Job, hold: Hold, **stored: int) -> str:
     # It is read once more before it goes, for other backups may name it too and a read can go wrong by itself.
     worthless = [key for key in report.damaged if not is_sound_chunk(store, key)]
     mark_sharers(job.copy, [*worthless, *report.missing], hold=hold)
+    removed_bytes = 0
     for key in worthless:
+        found = store.find(key)
         # Whoever took this job over meanwhile may have sent it again, and rely on it.
         hold.may_commit()
         store.delete(key)
+        removed_bytes += found.size_bytes if found else 0
+    with hold.writing():
+        note_removed_as_worthless(job, removed_bytes)
     harmed = [*report.damaged, *report.missing]
     raise DamagedOnArrival(
         f"{store.name} gave back {len(harmed)} of {report.checked_count + len(report.missing)} objects damaged or not "

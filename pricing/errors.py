@@ -8,6 +8,10 @@ from accounts.errors import Refused
 from pricing.drafts import Mistake
 
 
+class CurrenciesMixed(ValueError):
+    """Somebody wanted one number for money in several currencies: our bug, for pages show one total for each."""
+
+
 class SheetRefused(Refused):
     """A rule about one price sheet said no."""
 

@@ -8,7 +8,18 @@ from accounts.codes import letter_code
 from accounts.models import Organization
 from pricing.calculator import Scope
 from pricing.currencies import CURRENCIES, USD, SizeUnit
+from pricing.ledger_models import DailyUsage, LedgerEntry, TransferAllowance, UsagePlace
 from pricing.querysets import PriceSheetQuerySet
+
+__all__ = [
+    "DailyUsage",
+    "LedgerEntry",
+    "PriceSheet",
+    "StoragePrice",
+    "TransferAllowance",
+    "TransferPrice",
+    "UsagePlace",
+]
 
 _UNITS = [(unit.value, unit.value) for unit in SizeUnit]
 

@@ -31,13 +31,13 @@ def rates_for(provider: str, on: date, organization_id: int | None = None) -> Ra
     sheet = PriceSheet.objects.with_prices().valid_on(on, provider, organization_id)
     if sheet is None:
         return Rates(provider=provider, currency=USD, source="", valid_from=None)
-    return _rates_of(sheet)
+    return rates_of(sheet)
 
 
 def rates_by_day(provider: str, days: Iterable[date], organization_id: int | None = None) -> dict[date, Rates]:
     """`rates_for` on each of `days`, in three queries however many there are."""
     sheets = list(PriceSheet.objects.of(organization_id).filter(provider=provider, is_default=True).with_prices())
-    rates = {sheet.pk: _rates_of(sheet) for sheet in sheets}
+    rates = {sheet.pk: rates_of(sheet) for sheet in sheets}
     unpriced = Rates(provider=provider, currency=USD, source="", valid_from=None)
     found = {}
     for day in days:
@@ -47,7 +47,8 @@ def rates_by_day(provider: str, days: Iterable[date], organization_id: int | Non
     return found
 
 
-def _rates_of(sheet: PriceSheet) -> Rates:
+def rates_of(sheet: PriceSheet) -> Rates:
+    """The prices of `sheet`, which comes from `with_prices()`; no query."""
     return replace(draft_of(sheet).rates, sheet=sheet.code)
 
 

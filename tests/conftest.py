@@ -14,8 +14,7 @@ from django.core.management.color import no_style
 from django.db import connection, connections
 from hypothesis import settings as hypothesis_settings
 
-from accounts.append_only import allow_changes, forbid_changes
-from accounts.models import AuditEntry
+from accounts.append_only import AppendOnlyModel, allow_changes, forbid_changes
 from tests.builders import People, make_people
 
 PARAMETERS_ON_A_SERVER = 3
@@ -70,7 +69,8 @@ def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[Non
             for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
                 cursor.execute(statement)
         with connection.schema_editor() as editor:
-            forbid_changes(editor, AuditEntry._meta.db_table)
+            for table in _append_only_tables():
+                forbid_changes(editor, table)
 
 
 @pytest.fixture
@@ -80,9 +80,14 @@ def committed(_shipped_rows: None, transactional_db: None) -> Iterator[None]:
     Afterwards the tables are as the migrations left them: `transactional_db` alone would leave no region and no price.
     """
     yield
-    # Emptying all tables comes next, and the audit log's refuses it.
+    # Emptying all tables comes next, and those to which rows are only added refuse it.
     with connection.schema_editor() as editor:
-        allow_changes(editor, AuditEntry._meta.db_table)
+        for table in _append_only_tables():
+            allow_changes(editor, table)
+
+
+def _append_only_tables() -> list[str]:
+    return [model._meta.db_table for model in apps.get_models() if issubclass(model, AppendOnlyModel)]
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def store() -> MemoryStore:
 
 def test_what_no_manifest_needs_is_removed_and_everything_else_stays(store: MemoryStore) -> None:
     before = all_keys(store)
-    assert collect(store) == CollectReport(removed_count=5, freed_bytes=50, waiting_count=0, waiting_bytes=0)
+    assert collect(store) == CollectReport(5, 50, held_bytes=22, waiting_count=0, waiting_bytes=0)
     assert all_keys(store) == [key for key in before if key not in LEFTOVERS]
     assert collect(store).removed_count == 0
 
@@ -65,7 +65,7 @@ def test_the_chunks_of_the_last_backup_that_lost_its_manifest_on_purpose_go_too(
 
 def test_what_is_younger_than_the_grace_period_waits(store: MemoryStore) -> None:
     before = all_keys(store)
-    assert collect(store, now=datetime.now(UTC)) == CollectReport(0, 0, waiting_count=5, waiting_bytes=50)
+    assert collect(store, now=datetime.now(UTC)) == CollectReport(0, 0, 72, waiting_count=5, waiting_bytes=50)
     assert all_keys(store) == before
 
 
@@ -79,7 +79,7 @@ def test_a_folder_tells_the_age_of_each_chunk(tmp_path: Path) -> None:
     long_ago = (LATER - timedelta(days=30)).timestamp()
     for key in LEFTOVERS[:2]:
         os.utime(tmp_path / key, (long_ago, long_ago))
-    assert collect(store, now=datetime.now(UTC)) == CollectReport(2, 20, waiting_count=3, waiting_bytes=30)
+    assert collect(store, now=datetime.now(UTC)) == CollectReport(2, 20, 52, waiting_count=3, waiting_bytes=30)
     assert set(LEFTOVERS) & set(all_keys(store)) == set(LEFTOVERS[2:])
 
 
@@ -88,7 +88,7 @@ def test_a_chunk_whose_age_the_store_does_not_tell_is_never_removed(store: Memor
         def list(self, prefix: str) -> Iterator[ObjectInfo]:
             return iter([ObjectInfo(info.key, info.size_bytes) for info in super().list(prefix)])
 
-    assert collect(AgelessStore(store)) == CollectReport(0, 0, waiting_count=5, waiting_bytes=50)
+    assert collect(AgelessStore(store)) == CollectReport(0, 0, 72, waiting_count=5, waiting_bytes=50)
 
 
 def test_what_is_no_chunk_by_its_name_stays_and_so_do_other_clusters(store: MemoryStore) -> None:

@@ -82,7 +82,9 @@ def is_sound(store: ObjectStore) -> bool:
 def test_a_sound_backup_is_left_as_it_is() -> None:
     source = origin()
     target = FaultyStore(copy_of(source, ORIGIN, NEAR))
-    assert repair(target, source) == RepairReport(11, repaired=(), unrepaired=(), sent_bytes=0, affected=())
+    assert repair(target, source) == RepairReport(
+        11, repaired=(), unrepaired=(), sent_bytes=0, sent_by_source={}, added_bytes=0, affected=()
+    )
     assert not [call for call in target.calls if call[0] in ("write", "delete")]
 
 
