@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from csp.utils import build_policy
+from django.contrib.staticfiles import finders
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser import walk
 from tests.browser.addresses import CLUSTER, open_every_page
 from tests.browser.chromium import HEIGHT, NARROW
-from tests.browser.ease import troubles_of
+from tests.browser.ease import EVERY_LOOK, troubles_of
 
 SMALL = {"viewport": {"width": NARROW, "height": HEIGHT}}
 
@@ -61,3 +65,23 @@ def test_so_can_what_is_seen_before_signing_in_and_what_opens(open_page, site):
     page.evaluate("document.dispatchEvent(new CustomEvent('toast', { detail: { text: 'Copied', level: 'success' } }))")
     expect(page.locator(".toast")).to_be_visible()
     assert [*troubles, *troubles_of(page, "open menus")] == []
+
+
+def serve_gallery(route: Route) -> None:
+    """The page of components as DEBUG would serve it; the site of these tests runs without."""
+    path = route.request.url.partition("/static/")[2]
+    if path:
+        route.fulfill(path=str(finders.find(path)))
+    else:
+        gallery = render_to_string("design/gallery.html", request=RequestFactory().get("/design/"))
+        headers = {"content-security-policy": build_policy()}
+        route.fulfill(body=gallery, content_type="text/html; charset=utf-8", headers=headers)
+
+
+def test_so_can_every_component_in_every_state(open_page):
+    page = open_page(**SMALL)
+    page.route("**/*", serve_gallery)
+    page.goto("/design/")
+    for chart in page.locator("[data-chart]").all():
+        expect(chart.locator("svg").first).to_be_visible()
+    assert list(troubles_of(page, "the gallery", EVERY_LOOK)) == []

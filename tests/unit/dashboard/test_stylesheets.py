@@ -6,10 +6,16 @@ import re
 from pathlib import Path
 
 from django.template.loader import render_to_string
+from django.test import RequestFactory
+
+from backups.states import BackupState, CopyState
+from jobs.states import JobState
 
 ROOT = Path(__file__).resolve().parents[3]
 STYLESHEETS = sorted((ROOT / "static" / "css").rglob("*.css"))
 # Classes that libraries put on: htmx while it asks, and what Plotly draws.
+# What stands around the gallery as around every page, and the cross that a script adds.
+AROUND = re.compile(r"account(__\w+)?|brand(__\w+)?|icon|navigation|menu--up|notice__close")
 OF_LIBRARIES = re.compile(r"htmx-request|js-plotly-plot|plotly|main-svg|draglayer|crisp|user-select-none|cursor-\w+")
 
 
@@ -45,3 +51,17 @@ def test_every_style_sheet_is_linked_and_that_of_the_gallery_by_the_gallery_alon
     files = {str(path.relative_to(ROOT / "static").with_suffix("")) for path in STYLESHEETS}
     assert files - linked == {"css/pages/design"}
     assert "css/pages/design.css" in (ROOT / "templates" / "design" / "gallery.html").read_text()
+
+
+def test_the_gallery_shows_every_component_and_every_state():
+    gallery = render_to_string("design/gallery.html", request=RequestFactory().get("/design/"))
+    shown = set(" ".join(re.findall(r'class="([^"]*)"', gallery)).split())
+    components = {path.name for path in STYLESHEETS if path.parent.name == "components"}
+    missing = {
+        name: file
+        for name, file in classes_styled().items()
+        if file in components and name not in shown and not (OF_LIBRARIES.fullmatch(name) or AROUND.fullmatch(name))
+    }
+    assert missing == {}
+    states = {state.value for kind in (BackupState, CopyState, JobState) for state in kind}
+    assert states - set(re.findall(r'class="status" data-state="(\w+)"', gallery)) == set()
