@@ -85,3 +85,19 @@ def test_so_can_every_component_in_every_state(open_page):
     for chart in page.locator("[data-chart]").all():
         expect(chart.locator("svg").first).to_be_visible()
     assert list(troubles_of(page, "the gallery", EVERY_LOOK)) == []
+
+
+def test_on_paper_a_report_is_what_it_says_in_black_on_white_with_numbers_for_charts(open_page):
+    page = open_page("owner", color_scheme="dark")
+    make_a_copy(page)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto("/region-loss/?lost=gcp-us-west1")
+    expect(page.get_by_role("heading", name="Region loss", level=1)).to_be_visible()
+    expect(page.locator(".shell__bar")).to_be_hidden()
+    expect(page.locator("main form").first).to_be_hidden()
+    expect(page.locator("main table").first).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(20, 23, 31)"
+    page.goto("/costs/")
+    page.locator(".data-table").first.evaluate("table => { table.open = false; }")
+    expect(page.locator(".data-table table").first).to_be_visible()
+    expect(page.locator(".chart").first).to_be_hidden()
