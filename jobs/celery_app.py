@@ -19,10 +19,11 @@ from kombu.exceptions import KombuError, OperationalError
 from kombu.pools import producers
 
 from .dispatch import dispatcher
+from .errors import DATABASE_TROUBLE
 from .moves import claim_job
 from .presence import GENERAL, Presence, queues_for, worker_name
 from .states import JobType
-from .worker import DATABASE_TROUBLE, run_job
+from .worker import run_job
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,12 @@
 """The ways this room says no."""
 
+from django.db import InterfaceError, InternalError, OperationalError
+
 from accounts.errors import Refused
+
+# The database is away or locked for too long; anything else it says is our mistake. PostgreSQL calls it internal when
+# it has ended the transaction of somebody who was frozen in it (`idle_in_transaction_session_timeout`).
+DATABASE_TROUBLE = (OperationalError, InterfaceError, InternalError)
 
 
 class JobRefused(Refused):

@@ -11,12 +11,13 @@ import logging
 from collections import deque
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from accounts.errors import Refused
 from backups.states import Origin
 from clusters.models import Cluster
 
+from .errors import DATABASE_TROUBLE
 from .models import Job, Schedule, ScheduledRun
 from .schedule_states import RunCause, RunState
 from .schedules import Rule, RuleInvalid, due_times, due_until
@@ -45,7 +46,7 @@ def fire_due(now: datetime) -> int:
 def _fire_safely(schedule_id: int, now: datetime) -> bool:
     try:
         return _fire(schedule_id, now)
-    except (OperationalError, InterfaceError):
+    except DATABASE_TROUBLE:
         raise
     except Exception:
         log.exception("Schedule %s could not be fired", schedule_id)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,7 +22,7 @@ from dataplane.redaction import parts_of, without_secrets
 from .clock import lease_time
 from .dispatch import dispatcher
 from .endings import settle
-from .errors import StaleJob
+from .errors import DATABASE_TROUBLE, StaleJob
 from .hold import Hold
 from .looks import is_anything_claimable, is_anything_due
 from .models import Job, Worker
@@ -33,8 +33,6 @@ from .states import JobState, JobType, backoff_seconds
 
 log = logging.getLogger(__name__)
 
-# The database is away or locked for too long; anything else it says is our mistake.
-DATABASE_TROUBLE = (OperationalError, InterfaceError)
 OUR_FAULT = "Something went wrong on our side; the log of the worker has the details under {code}."
 
 
@@ -127,7 +125,7 @@ def run_job(job: Job, stopping: threading.Event) -> None:
             raise
         except Exception:
             log.exception("%s crashed", job)
-            _end_crashed(job)
+            _end_crashed(job, "it had crashed here")
     if job.is_active:
         # Ended through another copy of the row, handed back or taken over.
         job.refresh_from_db()
@@ -138,7 +136,7 @@ def _end_stopped(job: Job, stop: Exception, *, is_shutdown: bool) -> None:
     """Somebody wants the work stopped: a person who canceled, a shutdown, or a worker that took the job over."""
     fresh = _still_mine(job)
     if fresh is None:
-        log.warning("%s was taken over by somebody else: %s", job, stop)
+        _let_go(job, stop)
     elif fresh.state == JobState.CANCELING:
         _give_up(fresh, JobState.CANCELED, fresh.reason)
     elif is_shutdown:
@@ -147,17 +145,17 @@ def _end_stopped(job: Job, stop: Exception, *, is_shutdown: bool) -> None:
         _move_or_let_go(fresh, JobState.PENDING, note=note, attempt=F("attempt") - 1)
     else:
         log.error("%s was stopped, but nobody had asked for that: %s", job, stop)
-        _end_crashed(job)
+        _end_crashed(job, stop)
 
 
 def _end_failed(job: Job, failure: DataPlaneError) -> None:
-    fresh = _still_mine(job)
-    if fresh is None:
-        return
     # Our sentences hold no secret, but some quote what a library said.
     secrets = [part for secret in revealed_secrets() for part in parts_of(secret)]
     reason = without_secrets(str(failure), secrets)[:1000]
-    if fresh.state == JobState.CANCELING:
+    fresh = _still_mine(job)
+    if fresh is None:
+        _let_go(job, reason)
+    elif fresh.state == JobState.CANCELING:
         _give_up(fresh, JobState.CANCELED, fresh.reason)
     elif failure.retryable and fresh.attempt < fresh.max_attempts:
         wait = backoff_seconds(fresh.attempt)
@@ -168,14 +166,19 @@ def _end_failed(job: Job, failure: DataPlaneError) -> None:
         _give_up(fresh, JobState.FAILED, reason)
 
 
-def _end_crashed(job: Job) -> None:
+def _end_crashed(job: Job, why: object) -> None:
     fresh = _still_mine(job)
     if fresh is None:
-        return
-    if fresh.state == JobState.CANCELING:
+        _let_go(job, why)
+    elif fresh.state == JobState.CANCELING:
         _give_up(fresh, JobState.CANCELED, fresh.reason)
     else:
         _give_up(fresh, JobState.CRASHED, OUR_FAULT.format(code=job.code))
+
+
+def _let_go(job: Job, why: object) -> None:
+    """Say that the end of `job` was not ours to write: what is told of it afterwards is somebody else's work."""
+    log.warning("%s was taken over by somebody else: %s", job, why)
 
 
 def _give_up(job: Job, state: JobState, reason: str) -> None:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from backups.models import Copy
 from backups.states import BackupState, CopyState
 from dataplane import layout
 from dataplane.copy import CopyReport, copy_backup
+from dataplane.errors import DataPlaneError
 from dataplane.verify import VerifyReport, verify_backup
 from jobs.models import Job
 from jobs.moves import claim_job
@@ -50,16 +51,30 @@ def test_a_worker_that_wakes_after_a_takeover_changes_no_row_of_the_one_that_too
     assert all_rows() == rows_of_the_second
 
 
-def test_a_database_that_goes_away_in_the_middle_costs_no_attempt_more_than_the_sweep_counts(stores_root, monkeypatch):
+# The second is what PostgreSQL says to a worker that was frozen in a transaction for longer than a lease.
+DATABASE_IS_AWAY = pytest.mark.parametrize(
+    "trouble",
+    [
+        OperationalError("server closed the connection"),
+        InternalError("terminating connection due to idle-in-transaction timeout"),
+    ],
+    ids=["closed", "ended"],
+)
+
+
+@DATABASE_IS_AWAY
+def test_a_database_that_goes_away_in_the_middle_costs_no_attempt_more_than_the_sweep_counts(
+    stores_root, monkeypatch, trouble
+):
     make_stored_backup(stores_root, copies=[VIRGINIA])
     job = claim_job("worker-1")
     assert job is not None
 
     def lose_the_database(*_: object, **__: object) -> None:
-        raise OperationalError("database is locked")
+        raise trouble
 
     monkeypatch.setattr("jobs.work.copy_backup", lose_the_database)
-    with pytest.raises(OperationalError):
+    with pytest.raises(type(trouble)):
         run_job(job, threading.Event())
     job.refresh_from_db()
     assert (job.state, job.copy.state) == (JobState.IN_PROGRESS, CopyState.TRANSFERRING)
@@ -70,14 +85,38 @@ def test_a_database_that_goes_away_in_the_middle_costs_no_attempt_more_than_the_
     assert run_next().state == JobState.SUCCESSFUL
 
 
-def test_a_working_thread_survives_a_database_that_does_not_answer(monkeypatch):
+@pytest.mark.parametrize("failure", [DataPlaneError("Virginia does not answer."), RuntimeError("a mistake of ours")])
+def test_a_worker_that_fails_after_a_takeover_does_not_tell_the_others_success_as_its_own(
+    stores_root, monkeypatch, caplog, failure
+):
+    make_stored_backup(stores_root, copies=[VIRGINIA])
+    first = claim_job("worker-1")
+    assert first is not None
+
+    def fall_asleep_and_fail(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        Job.objects.filter(pk=first.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert sweep() == 1
+        make_due()
+        assert run_next().state == JobState.SUCCESSFUL
+        caplog.clear()
+        raise failure
+
+    monkeypatch.setattr("jobs.work.copy_backup", fall_asleep_and_fail)
+    with caplog.at_level("INFO", logger="jobs.worker"):
+        run_job(first, threading.Event())
+    assert "was taken over by somebody else" in caplog.text
+
+
+@DATABASE_IS_AWAY
+def test_a_working_thread_survives_a_database_that_does_not_answer(monkeypatch, trouble):
     stopping, calls = threading.Event(), []
 
     def next_job(name: str, regions: Sequence[str], *, takes_checks: bool) -> None:
         calls.append(name)
         if len(calls) == 2:
             stopping.set()
-        raise OperationalError("server closed the connection")
+        raise trouble
 
     monkeypatch.setattr("jobs.worker.next_job", next_job)
     monkeypatch.setattr(stopping, "wait", lambda seconds: False)
