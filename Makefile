@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 ON_POSTGRES := tests/unit/jobs tests/unit/backups tests/unit/accounts tests/unit/api \
 	tests/integration/jobs/test_lost_workers.py::test_a_worker_killed_in_the_middle_of_a_copy_is_followed_by_another
 
+# A test that fails is tried once more, and listed at the end whatever comes of it: servers, browsers and clocks of a busy
+# machine fail alone, a mistake fails twice. What needs its second try is a test to mend.
+SECOND_TRY := --reruns 1 -rfER
+
 .PHONY: run test check unit integration postgres browser fuzz torture access screenshots clean
 
 run: $(VENV)/.runtime
@@ -16,7 +20,7 @@ run: $(VENV)/.runtime
 test: $(VENV)/.development
 	@$(BIN)/python -m tests.parts
 	@# The slow ones first, so that the many quick ones fill what is left of every processor at the end.
-	$(BIN)/python -m pytest tests/integration tests/fuzz tests/unit -q -n 4 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/integration tests/fuzz tests/unit -q -n 4 --dist loadscope --no-loadscope-reorder $(SECOND_TRY)
 	@$(MAKE) --no-print-directory -j2 --output-sync=target postgres browser
 
 unit: $(VENV)/.development
@@ -26,10 +30,10 @@ integration: $(VENV)/.development
 	$(BIN)/python -m pytest tests/integration -q
 
 postgres: $(VENV)/.development
-	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest $(ON_POSTGRES) -q -n 2 --dist loadscope
+	$(BIN)/python -m tests.postgres $(BIN)/python -m pytest $(ON_POSTGRES) -q -n 2 --dist loadscope $(SECOND_TRY)
 
 browser: $(VENV)/.development
-	$(BIN)/python -m pytest tests/browser -q
+	$(BIN)/python -m pytest tests/browser -q $(SECOND_TRY)
 
 # Requests that make no sense, to every address, as everybody; `make test` sends a thousand of them.
 fuzz: $(VENV)/.development
