@@ -29,6 +29,7 @@ class Action(TextChoices):
     STORE_SAVED = "store.saved", "set the store of a region"
     PRICES_ADDED = "prices.added", "added a price sheet"
     PRICES_WITHDRAWN = "prices.withdrawn", "withdrew a price sheet"
+    ALLOWANCE_SET = "allowance.set", "set how much transfer is free each month"
     STORE_TESTED = "store.tested", "tested the store of a region"
     ORGANIZATION_FOUNDED = "organization.founded", "founded the organization"
     ORGANIZATION_CHANGED = "organization.changed", "changed the organization"

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 from django.utils import timezone
 from pydantic import Field
 
-from accounts.access import organizations_of
+from accounts.access import organizations_of, projects_with
 from accounts.guard import ANY_PROJECT
 from accounts.http import HtmxHttpRequest
 from accounts.privileges import Privilege
-from backups.models import Copy
-from jobs.usage import UsageLine, total_of, usage_between
+from pricing.amounts import Amounts
 from pricing.calculator import Estimate, LineKind, estimate
+from pricing.charges import Charge, charges_between
 from pricing.regions import RegionChoice, region_choices
 from pricing.services import rates_for
 
@@ -30,7 +30,6 @@ LONGEST_RANGE = timedelta(days=62)
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 COST_TYPE = {LineKind.STORAGE: "backup", LineKind.TRANSFER: "backup_transfer"}
-UNIT = {LineKind.STORAGE: "GB-month", LineKind.TRANSFER: "GB"}
 
 
 class UsageQuery(Model):
@@ -54,7 +53,7 @@ class UsageItem(Model):
     cost_type: str = Field(description="backup: storage of backups; backup_transfer (ours): sent to other regions.")
     quantity: float
     unit: str
-    amount: float = Field(description="US dollars; 0 while no price is set.")
+    amount: float = Field(description="In the currency of the day's result; 0 while no price is set.")
     price: UnitPrice
     list_price: UnitPrice
     properties: UsageProperties
@@ -69,9 +68,15 @@ class UsageDay(Model):
     items: list[UsageItem]
 
 
+class UsageTotal(Model):
+    amount: float
+    currency: str
+
+
 class Usage(Model):
-    results: list[UsageDay]
-    total: float
+    results: list[UsageDay] = Field(description="One for each day and currency.")
+    total: float | None = Field(description="None if there is more than one currency.")
+    totals: list[UsageTotal] = Field(description="Ours: one for each currency.")
 
 
 class QuoteRequest(Model):
@@ -134,40 +139,59 @@ def query_usage(request: HtmxHttpRequest, body: UsageQuery) -> dict[str, Any]:
         raise ApiRefused(Code.BAD_RANGE, "end comes before start.")
     if end - first > LONGEST_RANGE:
         raise ApiRefused(Code.BAD_RANGE, f"A range has at most {LONGEST_RANGE.days} days.")
-    now = timezone.now()
-    last = min(end - timedelta(days=1), now.astimezone(UTC).date())
-    copies = Copy.objects.visible_to(request.user, Privilege.BILLING_VIEW).that_cost()
-    held = copies.filter(stored_at__lt=_midnight(end)).exclude(deleted_at__lt=_midnight(first) - timedelta(days=1))
-    lines = usage_between(held.iterator(), first, last, now=now)
-    days = [_usage_day(day, list(of_day)) for day, of_day in groupby(lines, key=lambda line: line.day)]
-    return {"results": days, "total": float(total_of(lines))}
-
-
-def _usage_day(day: date, lines: list[UsageLine]) -> dict[str, Any]:
+    charges = _charges(request, first, end - timedelta(days=1))
+    by_day = sorted(charges, key=lambda charge: (charge.day, charge.currency))
+    days = [
+        _usage_day(day, currency, list(of_day))
+        for (day, currency), of_day in groupby(by_day, key=lambda charge: (charge.day, charge.currency))
+    ]
+    total = Amounts.of(charge.priced for charge in charges)
     return {
-        "interval_start": _midnight(day),
-        "interval_end": _midnight(day + timedelta(days=1)),
-        "total": float(total_of(lines)),
-        "currency": lines[0].currency,
-        "is_complete": all(line.amount is not None for line in lines),
-        "items": [_usage_item(line) for line in lines],
+        "results": days,
+        "total": None if len(total.currencies) > 1 else float(total.only[0] if total.only else 0),
+        "totals": [{"amount": float(amount), "currency": currency} for amount, currency in total],
     }
 
 
-def _usage_item(line: UsageLine) -> dict[str, Any]:
-    price = {"unit_price": _number(line.unit_price)}
+def _charges(request: HtmxHttpRequest, first: date, last: date) -> list[Charge]:
+    projects: dict[int, list[str]] = {}
+    for organization_id, code in projects_with(request.user, Privilege.BILLING_VIEW).values_list(
+        "organization", "code"
+    ):
+        projects.setdefault(organization_id, []).append(code)
+    return [
+        charge
+        for organization_id, codes in sorted(projects.items())
+        for charge in charges_between(organization_id, first, last, projects=codes, by=("project", "cluster"))
+    ]
+
+
+def _usage_day(day: date, currency: str, charges: list[Charge]) -> dict[str, Any]:
+    total = Amounts.of(charge.priced for charge in charges)
     return {
-        "cost_type": COST_TYPE[line.kind],
-        "quantity": float(line.quantity),
-        "unit": UNIT[line.kind],
-        "amount": float(line.amount or 0),
+        "interval_start": _midnight(day),
+        "interval_end": _midnight(day + timedelta(days=1)),
+        "total": float(total.in_currency(currency)),
+        "currency": currency,
+        "is_complete": total.is_complete,
+        "items": [_usage_item(charge) for charge in charges],
+    }
+
+
+def _usage_item(charge: Charge) -> dict[str, Any]:
+    price = {"unit_price": _number(charge.unit_price)}
+    return {
+        "cost_type": COST_TYPE[charge.kind],
+        "quantity": float(charge.quantity),
+        "unit": f"{charge.unit}-month" if charge.kind is LineKind.STORAGE else charge.unit.value,
+        "amount": float(charge.amount or 0),
         "price": price,
         "list_price": price,
         "properties": {
-            "project_id": line.project,
-            "cluster_id": line.cluster,
-            "region_id": line.region,
-            "source_region_id": line.source or None,
+            "project_id": charge.project,
+            "cluster_id": charge.cluster,
+            "region_id": charge.region,
+            "source_region_id": charge.source or None,
         },
     }
 

@@ -89,10 +89,8 @@ def _month(user: User, scene: Scene) -> MonthCosts | None:
     billable = projects_with(user, Privilege.BILLING_VIEW)
     if scene.chosen:
         billable = billable.filter(pk=scene.chosen.pk)
-    ids = list(billable.values_list("pk", flat=True))
-    if not ids:
-        return None
-    return costs_of_month(Copy.objects.filter(backup__project__in=ids), now=timezone.now())
+    projects = list(billable)
+    return costs_of_month(projects, now=timezone.now()) if projects else None
 
 
 @needs(Privilege.BILLING_VIEW, of=ANY_PROJECT)

@@ -44,7 +44,7 @@ def place_of(copy: Copy) -> PlaceName:
 @transaction.atomic
 def meter_copy(copy: Copy) -> None:
     """Tell the ledger what it does not know of `copy` yet. Belongs into the transaction that changed the copy."""
-    _meter([copy.pk])
+    _meter([copy.pk], timezone.now())
 
 
 def note_stored(job: Job, sent_bytes: int) -> None:
@@ -60,8 +60,9 @@ def note_removed_as_worthless(job: Job, size_bytes: int) -> None:
 @transaction.atomic
 def note_repair(job: Job, copy: Copy, sent_by_region: Mapping[str, int], *, added_bytes: int) -> None:
     """A repair brought so many bytes from each of these regions, and so much more lies in the place now."""
-    _meter([copy.pk])
-    about = {"schedule": _schedule_of(copy), "backup": copy.backup.code, "cause": Cause.REPAIR, "at": timezone.now()}
+    now = timezone.now()
+    _meter([copy.pk], now)
+    about = {"schedule": _schedule_of(copy), "backup": copy.backup.code, "cause": Cause.REPAIR, "at": now}
     key = f"repair:{job.code}:{job.fence}"
     entries = [LedgerEntry(key=f"{key}:held", kind=FactKind.HELD, size_bytes=added_bytes, **about)]
     for region, size_bytes in sorted(sent_by_region.items()):
@@ -78,8 +79,8 @@ def note_removal(job: Job, removal: Removal) -> None:
     name = place_of(copy)
     # First what is known, or it would be taken for a difference now and be told once more later.
     untold = Copy.objects.filter(backup__cluster=copy.backup.cluster_id, region=copy.region_id)
-    _meter({pk for unmetered in untold.unmetered() for pk in unmetered.values_list("pk", flat=True)})
     at, key = timezone.now(), f"removal:{job.code}:{job.fence}"
+    _meter({pk for unmetered in untold.unmetered() for pk in unmetered.values_list("pk", flat=True)}, at)
     about = {"kind": FactKind.HELD, "at": at, "schedule": _schedule_of(copy), "backup": copy.backup.code}
     cause = _CAUSE[JobType(job.type)]
     entries = [LedgerEntry(key=key, size_bytes=-removal.freed_bytes, cause=cause, **about)]
@@ -113,7 +114,7 @@ def catch_up(now: datetime) -> list[Copy]:
         for pks in by_place.values():
             for first in range(0, len(pks), COPIES_AT_ONCE):
                 with transaction.atomic():
-                    _meter(pks[first : first + COPIES_AT_ONCE])
+                    _meter(pks[first : first + COPIES_AT_ONCE], now)
             told |= dict.fromkeys(pks)
     today = day_of(now)
     for place_id in places_behind(today).order_by("pk").values_list("pk", flat=True):
@@ -136,12 +137,11 @@ def _note_held(job: Job, what: str, size_bytes: int, cause: Cause) -> None:
     note_facts(place_of(copy), [entry])
 
 
-def _meter(copy_ids: Iterable[int]) -> None:
+def _meter(copy_ids: Iterable[int], now: datetime) -> None:
     """Tell the ledger what it does not know of these copies; the caller has begun a transaction."""
     # Locked in one order, and before their places: whoever tells of the same copies waits here.
     locked = Copy.objects.filter(pk__in=copy_ids).select_for_update(of=("self",), no_key=True).order_by("pk")
     entries: dict[PlaceName, list[LedgerEntry]] = defaultdict(list)
-    now = timezone.now()
     for copy in locked.select_related("backup__project", "backup__cluster"):
         entries[place_of(copy)] += _untold(copy, now)
         Copy.objects.filter(pk=copy.pk).update(**_as_told(copy, now))

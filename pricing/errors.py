@@ -12,6 +12,10 @@ class CurrenciesMixed(ValueError):
     """Somebody wanted one number for money in several currencies: our bug, for pages show one total for each."""
 
 
+class AllowanceRefused(Refused):
+    """A transfer allowance cannot be so."""
+
+
 class SheetRefused(Refused):
     """A rule about one price sheet said no."""
 

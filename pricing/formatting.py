@@ -2,7 +2,8 @@
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from pricing.currencies import SYMBOLS, WITHOUT_CENTS, SizeUnit
+from pricing.amounts import Amounts
+from pricing.currencies import SYMBOLS, USD, WITHOUT_CENTS, SizeUnit
 
 NO_PRICE = "no price set"
 UNKNOWN_SIZE = "–"
@@ -39,6 +40,14 @@ def format_total(amount: Decimal | None, is_complete: bool, currency: str) -> st
 def at_least(text: str, is_complete: bool) -> str:
     """Say of an amount, as text, that it is a lower bound; there is none where no price is set."""
     return text if is_complete or text == NO_PRICE else f"at least {text}"
+
+
+def format_amounts(amounts: Amounts) -> str:
+    """One total for each currency: "$2.80", "$2.80 and €1.20", "at least $2.80" where a price is missing."""
+    sums = list(amounts)
+    if not sums:
+        return format_money(Decimal(0), USD) if amounts.is_complete else NO_PRICE
+    return at_least(" and ".join(format_money(amount, currency) for amount, currency in sums), amounts.is_complete)
 
 
 def format_range(low: Decimal | None, high: Decimal | None, currency: str) -> str:

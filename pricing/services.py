@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -32,19 +32,6 @@ def rates_for(provider: str, on: date, organization_id: int | None = None) -> Ra
     if sheet is None:
         return Rates(provider=provider, currency=USD, source="", valid_from=None)
     return rates_of(sheet)
-
-
-def rates_by_day(provider: str, days: Iterable[date], organization_id: int | None = None) -> dict[date, Rates]:
-    """`rates_for` on each of `days`, in three queries however many there are."""
-    sheets = list(PriceSheet.objects.of(organization_id).filter(provider=provider, is_default=True).with_prices())
-    rates = {sheet.pk: rates_of(sheet) for sheet in sheets}
-    unpriced = Rates(provider=provider, currency=USD, source="", valid_from=None)
-    found = {}
-    for day in days:
-        begun = [sheet for sheet in sheets if sheet.valid_from <= day]
-        newest = max(begun, key=lambda sheet: (sheet.organization_id is not None, sheet.valid_from), default=None)
-        found[day] = rates[newest.pk] if newest else unpriced
-    return found
 
 
 def rates_of(sheet: PriceSheet) -> Rates:

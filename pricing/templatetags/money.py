@@ -11,6 +11,7 @@ from pricing import formatting
 register = template.Library()
 
 register.filter("money", formatting.format_money)
+register.filter("amounts", formatting.format_amounts)
 register.filter("at_least", formatting.at_least)
 register.filter("unit_price", formatting.format_unit_price)
 register.filter("gb", formatting.format_gb)

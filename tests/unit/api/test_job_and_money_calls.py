@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.privileges import Privilege
 from backups.models import Copy
 from backups.states import CopyState
+from jobs.metering import catch_up
 from jobs.models import Job
 from jobs.states import FINAL, HELD, JobState, JobType
 from tests.builders import OREGON, VIRGINIA, make_backup, make_job
@@ -84,19 +85,22 @@ STORED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 @pytest.fixture
 def stored(backup):
     Copy.objects.update(stored_at=STORED, size_bytes=30 * 10**9)
-    Copy.objects.filter(is_original=False).update(sent_bytes=10**9, source_region=OREGON)
-    Copy.objects.update(state=CopyState.DELETED, deleted_at=STORED + timedelta(days=2))
+    Copy.objects.filter(is_original=False).update(sent_bytes=30 * 10**9, source_region=OREGON)
+    # Deleted in the evening of the next day: both days were begun.
+    Copy.objects.update(state=CopyState.DELETED, deleted_at=STORED + timedelta(days=1, hours=9))
+    catch_up(STORED + timedelta(days=2))
     return backup
 
 
 def test_daily_usage_adds_up(owner, stored):
     usage = owner.ask("POST", "/usage/query", {"start": "2026-03-01", "end": "2026-04-01"})
     assert [day["intervalStart"] for day in usage["results"]] == ["2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z"]
-    assert [day["total"] for day in usage["results"]] == pytest.approx([0.06, 0.04])
-    assert usage["total"] == pytest.approx(0.1)
+    assert [day["total"] for day in usage["results"]] == pytest.approx([0.64, 0.04])
+    assert usage["total"] == pytest.approx(0.68)
+    assert usage["totals"] == [{"amount": pytest.approx(0.68), "currency": "USD"}]
     items = usage["results"][0]["items"]
     assert {item["costType"] for item in items} == {"backup", "backup_transfer"}
-    assert sum(item["amount"] for item in items) == pytest.approx(0.06)
+    assert sum(item["amount"] for item in items) == pytest.approx(0.64)
     moments = owner.ask("POST", "/usage/query", {"start": "2026-03-10T00:00:00Z", "end": "2026-03-10T23:59:59Z"})
     assert len(moments["results"]) == 1
 
@@ -119,7 +123,7 @@ def test_a_range_that_is_none_has_its_code(owner, start, end, code):
 def test_usage_is_for_those_who_may_see_bills(call, people, stored):
     body = {"start": "2026-03-01", "end": "2026-04-01"}
     assert call(people.viewer).refusal("POST", "/usage/query", body)[:2] == (403, 96015)
-    assert call(people.billing_admin).ask("POST", "/usage/query", body)["total"] == pytest.approx(0.1)
+    assert call(people.billing_admin).ask("POST", "/usage/query", body)["total"] == pytest.approx(0.68)
     assert call(people.owner, Privilege.BACKUP_MANAGE).refusal("POST", "/usage/query", body)[0] == 403
 
 
@@ -158,4 +162,4 @@ def test_a_quote_for_what_cannot_be_had_is_refused(owner, changes):
 def test_now_is_a_moment_like_any_other(owner, stored):
     today = timezone.now().date()
     body = {"start": (today - timedelta(days=1)).isoformat(), "end": (today + timedelta(days=1)).isoformat()}
-    assert owner.ask("POST", "/usage/query", body) == {"results": [], "total": 0.0}
+    assert owner.ask("POST", "/usage/query", body) == {"results": [], "total": 0.0, "totals": []}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,8 +16,12 @@ from backups.states import CopyState, Scope
 from clusters.models import Cluster
 from dashboard.coverage import CellKind, ClusterFacts, Held, cell_of, protection_of, worst_first
 from dashboard.month import costs_of_month
-from pricing.models import PriceSheet
+from jobs.metering import catch_up
+from pricing.amounts import Amounts
+from pricing.formatting import format_amounts
+from pricing.models import PriceSheet, TransferAllowance
 from tests.builders import (
+    AWS_FRANKFURT,
     FRANKFURT,
     OREGON,
     TOKYO,
@@ -220,42 +224,83 @@ MIDDLE = datetime(2026, 11, 11, 12, tzinfo=UTC)
     ("stored", "deleted", "days", "days_to_end"),
     [
         (datetime(2026, 11, 11, 12, tzinfo=UTC), None, 1, 20),
-        (datetime(2026, 11, 10, 11, tzinfo=UTC), None, 2, 21),
+        # A started day counts, so the eleventh minute before midnight is a day, and the next day is another.
+        (datetime(2026, 11, 10, 23, 49, tzinfo=UTC), None, 2, 21),
         (datetime(2026, 11, 1, 0, tzinfo=UTC), None, 11, 30),
-        # Its day that began in October was October's.
-        (datetime(2026, 10, 31, 18, tzinfo=UTC), None, 10, 30),
-        (datetime(2026, 10, 1, 0, tzinfo=UTC), None, 11, 30),
+        (datetime(2026, 10, 31, 18, tzinfo=UTC), None, 11, 30),
         (datetime(2026, 10, 1, 0, tzinfo=UTC), datetime(2026, 11, 2, 6, tzinfo=UTC), 2, 2),
         (datetime(2026, 11, 3, 0, tzinfo=UTC), datetime(2026, 11, 3, 1, tzinfo=UTC), 1, 1),
         (datetime(2026, 10, 1, 0, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC), 0, 0),
-        # By a worker whose clock runs ahead.
-        (datetime(2026, 11, 11, 12, 1, tzinfo=UTC), None, 1, 20),
     ],
 )
-def test_the_month_pays_for_the_days_that_start_in_it(people, stored, deleted, days, days_to_end):
+def test_the_month_pays_for_its_started_days(people, stored, deleted, days, days_to_end):
     state = CopyState.DELETED if deleted else AVAILABLE
     backup = make_backup(make_cluster(people.project), original_state=CopyState.PLANNED)
     backup.copies.all().delete()
     make_copy(backup, OREGON, state=state, size_bytes=30 * GB, stored_at=stored, deleted_at=deleted)
-    month = costs_of_month(Copy.objects.all(), now=MIDDLE)
-    assert (month.so_far, month.forecast) == (days * Decimal("0.02"), days_to_end * Decimal("0.02"))
-    assert month.ends_at == datetime(2026, 12, 1, tzinfo=UTC)
+    catch_up(MIDDLE)
+    month = costs_of_month([people.project], now=MIDDLE)
+    assert dollars(month.so_far) == days * Decimal("0.02")
+    assert dollars(month.forecast) == days_to_end * Decimal("0.02")
+    assert month.ends_on == date(2026, 11, 30)
+
+
+def dollars(amounts: Amounts) -> Decimal:
+    assert set(amounts.currencies) <= {"USD"}
+    return amounts.in_currency("USD")
 
 
 def test_the_month_pays_for_the_transfer_of_what_arrived_in_it(people):
-    backup = make_backup(make_cluster(people.project))
-    now = timezone.now()
-    make_copy(backup, VIRGINIA, size_bytes=0, sent_bytes=20 * GB, stored_at=now)
-    make_copy(backup, FRANKFURT, size_bytes=0, sent_bytes=20 * GB, stored_at=now - timedelta(days=40))
-    before = costs_of_month(Copy.objects.filter(is_original=True), now=now)
-    with_copies = costs_of_month(Copy.objects.all(), now=now)
-    assert with_copies.so_far - before.so_far == Decimal("0.40")
-    assert with_copies.is_complete
+    backup = make_backup(make_cluster(people.project), original_state=CopyState.PLANNED)
+    make_copy(backup, VIRGINIA, size_bytes=20 * GB, sent_bytes=20 * GB, stored_at=MIDDLE)
+    month = {"stored_at": MIDDLE - timedelta(days=40), "deleted_at": MIDDLE - timedelta(days=39)}
+    make_copy(backup, FRANKFURT, state=CopyState.DELETED, size_bytes=20 * GB, sent_bytes=20 * GB, **month)
+    catch_up(MIDDLE)
+    storage = 20 * Decimal("0.02") / 30
+    so_far = dollars(costs_of_month([people.project], now=MIDDLE).so_far)
+    assert so_far == pytest.approx(Decimal("0.40") + storage, abs=Decimal("1e-20"))
+
+
+def make_backup_of_the_day(cluster: Cluster) -> None:
+    """One that is stored in the middle of the month; only then, for the month goes on."""
+    make_backup(cluster)
+    Copy.objects.update(stored_at=MIDDLE)
+    catch_up(MIDDLE)
 
 
 def test_a_missing_price_makes_the_month_a_lower_bound(people):
-    make_backup(make_cluster(people.project))
+    make_backup_of_the_day(make_cluster(people.project))
     PriceSheet.objects.all().delete()
-    month = costs_of_month(Copy.objects.all(), now=timezone.now())
+    month = costs_of_month([people.project], now=MIDDLE)
     assert not month.is_complete
-    assert month.so_far == 0
+    assert (dollars(month.so_far), format_amounts(month.so_far)) == (0, "no price set")
+
+
+def test_the_month_of_two_currencies_has_two_sums(people):
+    contract = PriceSheet.objects.create(
+        provider="aws",
+        name="contract",
+        currency="EUR",
+        organization=people.organization,
+        valid_from=date(2020, 1, 1),
+        is_default=True,
+    )
+    contract.storage_prices.create(price_per_gb_month=30)
+    make_backup_of_the_day(make_cluster(people.project, region=AWS_FRANKFURT))
+    make_backup_of_the_day(make_cluster(people.project))
+    month = costs_of_month([people.project], now=MIDDLE)
+    assert format_amounts(month.so_far) == "€2.00 and $0.0013"
+    assert format_amounts(month.forecast) == "€40.00 and $0.03"
+
+
+def test_a_free_allowance_is_taken_off_the_month_of_the_whole_organization(people):
+    backup = make_backup(make_cluster(people.project), original_state=CopyState.PLANNED)
+    make_copy(backup, VIRGINIA, size_bytes=20 * GB, sent_bytes=20 * GB, stored_at=MIDDLE)
+    catch_up(MIDDLE)
+    before = dollars(costs_of_month([people.project], now=MIDDLE).so_far)
+    TransferAllowance.objects.create(
+        organization=people.organization, month=date(2026, 11, 1), amount=10, currency="USD"
+    )
+    assert before - dollars(costs_of_month([people.project], now=MIDDLE).so_far) == Decimal("0.40")
+    make_project(people.organization)
+    assert dollars(costs_of_month([people.project], now=MIDDLE).so_far) == before
