@@ -125,7 +125,10 @@ def differences(place: UsagePlace) -> list[str]:
 @transaction.atomic
 def rebuild_place(name: PlaceName, *, check_only: bool = False) -> list[str]:
     """Make the roll-up of a place anew from the ledger alone; returns in what it differed, and writes only then."""
-    place = lock_place(name)
+    locked = UsagePlace.objects.select_for_update(no_key=True).filter(cluster=name.cluster, region=name.region)
+    place = locked.first() or UsagePlace(
+        organization_id=name.organization_id, project=name.project, cluster=name.cluster, region=name.region
+    )
     newest = LedgerEntry.objects.filter(**_in(place)).aggregate(newest=Max("at"))["newest"]
     if newest is not None:
         place.day = max(place.day or day_of(newest), day_of(newest))
