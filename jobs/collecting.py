@@ -71,9 +71,11 @@ def _has_left_something(job: Job) -> bool:
 
 
 def _half_done(*, before: datetime) -> list[tuple[Place, int, datetime]]:
-    """Where a writer stopped half-way, each with a copy that lies there and when the last one ended before `before`."""
+    """Where a writer stopped half-way or mended something: each with a copy that lies there, and when the last one
+    ended before `before`."""
     ended = Job.objects.filter(type__in=WRITERS, started_at__isnull=False, finished_at__lte=before)
-    # A second claim means that the first came to nothing, whatever became of the job.
-    left = ended.filter(~Q(state=JobState.SUCCESSFUL) | Q(fence__gt=1)).order_by()
+    # A second claim means that the first came to nothing, whatever became of the job. What a repair replaced had been
+    # lost without anybody telling the ledger, which a look into the store puts right.
+    left = ended.filter(~Q(state=JobState.SUCCESSFUL) | Q(fence__gt=1) | Q(type=JobType.REPAIR)).order_by()
     rows = left.values_list("cluster", "target_region").annotate(Max("copy"), Max("finished_at"))
     return [((cluster, region), copy, ended_at) for cluster, region, copy, ended_at in rows]

@@ -44,6 +44,8 @@ class Hold:
         self.bytes_before = 0
         """Of the progress, what was there already when the bytes began to move; set by who knows it."""
         self._meter: Callable[[Progress], None] | None = None
+        # Two threads write progress, and what is written last has to be the newest.
+        self._writes = threading.Lock()
         self._sampler = Sampler(job.pk)
         self._renewed_at = time.monotonic()
         self.is_lost = False
@@ -80,9 +82,19 @@ class Hold:
             self.may_commit()
             yield
 
-    def meter_into(self, write: Callable[[Progress], None]) -> None:
-        """Call `write` with the newest progress, in the transaction that writes it, at most once a second."""
+    @contextmanager
+    def metering(self, write: Callable[[Progress], None]) -> Iterator[None]:
+        """Call `write` with the newest progress, in the transaction that writes it, at most once a second.
+
+        And once more when the work ends badly: what it has sent until then is paid for.
+        """
         self._meter = write
+        try:
+            yield
+        except BaseException:
+            with self._writes:
+                self._renew(self._progress)
+            raise
 
     def begin_phase(self) -> None:
         """Forget what was reported so far: what comes next counts from the beginning."""
@@ -97,12 +109,13 @@ class Hold:
         try:
             written: Progress | None = None
             while not self._released.wait(BEAT_SECONDS):
-                progress = self._progress
-                is_due = time.monotonic() - self._renewed_at >= settings.JOB_LEASE_SECONDS / 3
-                if progress is written and not is_due and not self._wants_news():
-                    continue
-                self._renew(progress if progress is not written else None)
-                written = progress
+                with self._writes:
+                    progress = self._progress
+                    is_due = time.monotonic() - self._renewed_at >= settings.JOB_LEASE_SECONDS / 3
+                    if progress is written and not is_due and not self._wants_news():
+                        continue
+                    self._renew(progress if progress is not written else None)
+                    written = progress
         finally:
             connection.close()
 

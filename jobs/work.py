@@ -100,7 +100,6 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
         raise NothingToCopyFrom(f"No copy of {backup.name} is available any more, so there is nothing to copy from.")
     _begin_transfer(job, hold, source_region=source.region)
     meter = _SentBytes(copy)
-    hold.meter_into(meter.write)
 
     def on_progress(progress: Progress) -> None:
         meter.see(progress)
@@ -108,20 +107,21 @@ def _carry_out_copy(job: Job, hold: Hold) -> None:
         hold.on_progress(progress)
 
     try:
-        report = copy_backup(
-            CopyPlan(
-                cluster_id=backup.cluster.code,
-                backup_id=backup.code,
-                source_region=source.region_id,
-                target_region=copy.region_id,
-                fence=job.fence,
-            ),
-            source=source.store.open(),
-            target=copy.store.open(),
-            on_progress=on_progress,
-            should_stop=hold.should_stop,
-            may_commit=hold.may_commit,
-        )
+        with hold.metering(meter.write):
+            report = copy_backup(
+                CopyPlan(
+                    cluster_id=backup.cluster.code,
+                    backup_id=backup.code,
+                    source_region=source.region_id,
+                    target_region=copy.region_id,
+                    fence=job.fence,
+                ),
+                source=source.store.open(),
+                target=copy.store.open(),
+                on_progress=on_progress,
+                should_stop=hold.should_stop,
+                may_commit=hold.may_commit,
+            )
     except BackupDamaged as damage:
         raise DamagedAtSource(_mark_damaged(source, damage, hold)) from damage
     checked = _verify(
@@ -150,7 +150,8 @@ def _mark_damaged(copy: Copy, damage: BackupDamaged, hold: Hold) -> str:
 class _SentBytes:
     """Counts what a copy really sent, attempt by attempt: it is paid for, also when the attempt came to nothing.
 
-    What was sent in the last second before a worker is killed is not counted.
+    What was sent in the last second before a worker is killed is not counted; a look into the store finds that it lies
+    there.
     """
 
     def __init__(self, copy: Copy) -> None:
