@@ -87,6 +87,15 @@ def discounts_between(organization_id: int, first: date, last: date, *, today: d
     return discounts
 
 
+def allowances_from(organization_id: int, today: date) -> list[TransferAllowance]:
+    """The one that counts in the month of `today`, and those that begin later. One that has ended is not told."""
+    month = month_of(today)[0]
+    known = list(TransferAllowance.objects.filter(organization=organization_id).order_by("month"))
+    begun = [allowance for allowance in known if allowance.month <= month][-1:]
+    later = [allowance for allowance in known if allowance.month > month]
+    return [*(allowance for allowance in begun if allowance.amount), *later]
+
+
 def months_to_choose(today: date, *, count: int = 12) -> Iterator[date]:
     """The first days of this month and the following ones."""
     month = month_of(today)[0]

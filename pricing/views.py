@@ -15,11 +15,13 @@ from accounts.guard import signed_in
 from accounts.http import HtmxHttpRequest
 from accounts.models import Organization
 from accounts.privileges import Privilege
+from pricing.allowances import allowances_from
 from pricing.calculator import estimate
 from pricing.forms import DOCUMENTATION_EXAMPLE, CalculatorForm
 from pricing.models import PriceSheet
 from pricing.regions import region_choices, target_groups
 from pricing.services import rates_for
+from pricing.usage import day_of
 
 
 @signed_in
@@ -60,6 +62,7 @@ def price_list(request: HtmxHttpRequest) -> HttpResponse:
         "organization": organization,
         "may_manage": organization is not None
         and Privilege.BILLING_MANAGE in privileges_in_organization(request.user, organization),
+        "allowances": allowances_from(organization.pk, day_of(timezone.now())) if organization else [],
         "providers": providers,
         "today": today,
     }

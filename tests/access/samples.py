@@ -217,7 +217,7 @@ _sample(
     "jobs:schedule-delete",
 )
 _sample(lambda things: [things.organization.code, OREGON], "clusters:store-edit", "clusters:store-check")
-_sample(lambda things: [things.organization.code], "pricing:sheet-import", "pricing:sheet-export")
+_sample(lambda things: [things.organization.code], "pricing:sheet-import", "pricing:sheet-export", "pricing:allowance")
 _sample(lambda things: [things.organization.code, "gcp"], "pricing:sheet-create")
 _sample(lambda things: [things.sheet.code], "pricing:sheet-withdraw")
 _sample(
