@@ -119,7 +119,7 @@ def catch_up(now: datetime) -> list[Copy]:
     today = day_of(now)
     for place_id in places_behind(today).order_by("pk").values_list("pk", flat=True):
         carry_forward(place_id, today)
-    return list(Copy.objects.filter(pk__in=told).order_by("pk"))
+    return list(Copy.objects.filter(pk__in=told).select_related("backup").order_by("pk"))
 
 
 def _note_held(job: Job, what: str, size_bytes: int, cause: Cause) -> None:

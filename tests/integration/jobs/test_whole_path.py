@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from django.db.models import Sum
 
 from accounts.models import User
 from accounts.privileges import ProjectRole
@@ -20,6 +21,8 @@ from jobs.check_services import request_repair, request_verification
 from jobs.models import Job
 from jobs.services import request_backup
 from jobs.states import JobState, JobType
+from pricing.ledger_models import DailyUsage, UsagePlace
+from pricing.usage import places_of_ledger, rebuild_place
 from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_cluster, make_project, make_stores, make_user, region
 from tests.integration.jobs.evidence import copies_by_region, is_sound
 from tests.integration.jobs.processes import Process, wait_until
@@ -63,6 +66,7 @@ def test_the_whole_path_from_a_real_database_to_three_available_copies(endpoint,
     original = request_backup(user=admin, cluster=cluster, regions=[region(VIRGINIA), region(FRANKFURT)])
     with Process("run_worker", worker_log / "worker.log") as worker:
         wait_until(lambda: Job.objects.exists() and not Job.objects.active().exists(), "every job has ended", worker)
+        assert_ledger_knows_what_lies_there(stores_root)
         lose_and_mend_a_chunk(stores_root, admin, worker)
         assert worker.stop() == 0
     assert list(Job.objects.order_by("pk").values_list("type", "state", "attempt")) == [
@@ -80,6 +84,18 @@ def test_the_whole_path_from_a_real_database_to_three_available_copies(endpoint,
     ended = Job.objects.get(pk=original.pk).finished_at
     assert Job.objects.filter(type=JobType.COPY, started_at__gt=ended).count() == 2
     assert all(is_sound(folder(stores_root, code), cluster, backup) for code in (OREGON, VIRGINIA, FRANKFURT))
+
+
+def assert_ledger_knows_what_lies_there(root: Path) -> None:
+    """To the byte, and the roll-up with it."""
+    levels = dict(UsagePlace.objects.values_list("region", "level_bytes"))
+    assert levels == {
+        code: sum(path.stat().st_size for path in (root / code).rglob("*.parquet"))
+        for code in (OREGON, VIRGINIA, FRANKFURT)
+    }
+    sent = DailyUsage.objects.filter(kind="transfer").order_by().values_list("region").annotate(Sum("size_bytes"))
+    assert sorted(sent) == [(FRANKFURT, levels[FRANKFURT]), (VIRGINIA, levels[VIRGINIA])]
+    assert [rebuild_place(name, check_only=True) for name in places_of_ledger()] == [[], [], []]
 
 
 def lose_and_mend_a_chunk(root: Path, admin: User, worker: Process) -> None:

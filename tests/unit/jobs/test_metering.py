@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -23,6 +24,7 @@ from jobs.metering import catch_up
 from jobs.models import Job
 from jobs.services import request_deletion
 from jobs.states import JobState, JobType
+from jobs.upkeep import keep_usage_up
 from pricing.ledger_models import DailyUsage, FactKind, LedgerEntry, UsagePlace
 from pricing.rollup import CORRECTION
 from pricing.usage import places_of_ledger, rebuild_place
@@ -36,7 +38,7 @@ from tests.builders import (
     make_job,
     make_user,
 )
-from tests.unit.dataplane.builders import CLUSTER
+from tests.unit.dataplane.builders import CLUSTER, store_backup
 from tests.unit.jobs.world import (
     CONTENTS,
     folder,
@@ -251,3 +253,21 @@ def test_the_command_finds_what_differs_and_makes_it_anew(people):
     said = StringIO()
     call_command("rebuild_usage", "--check", stdout=said)
     assert said.getvalue().strip() == "The daily usage of 1 places is what the ledger says."
+
+
+def test_where_a_copy_went_before_there_was_a_ledger_the_store_is_looked_at(stores_root):
+    cluster = make_stored_cluster(stores_root, regions=[VIRGINIA])
+    first, second = make_backup(cluster), make_backup(cluster)
+    store_backup(folder(stores_root, VIRGINIA), CONTENTS, backup_id=second.code)
+    about: dict[str, Any] = {"size_bytes": SIZE, "stored_at": OLD, "verified_at": OLD}
+    make_copy(first, VIRGINIA, state=CopyState.DELETED, sent_bytes=SIZE, deleted_at=OLD + timedelta(days=1), **about)
+    make_copy(second, VIRGINIA, sent_bytes=0, skipped_bytes=SIZE, **about)
+    for _ in range(2):
+        keep_usage_up(timezone.now())
+    # Who needed it still was not written down.
+    assert level(VIRGINIA) == 0
+    [look] = Job.objects.filter(type=JobType.COLLECT)
+    assert look.target_region_id == VIRGINIA
+    run_next()
+    assert level(VIRGINIA) == lying_in(stores_root, VIRGINIA) == SIZE
+    assert_rolled_up()
