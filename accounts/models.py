@@ -10,6 +10,7 @@ from .audit_models import AuditEntry
 from .codes import custom_role_code, member_code, organization_code, project_code
 from .invitation_models import Invitation
 from .key_models import ApiKey
+from .once_models import SentForm
 from .privileges import OrganizationRole, Privilege, ProjectRole, Restriction
 from .signin_models import CacheEntry
 
@@ -24,6 +25,7 @@ __all__ = [
     "OrganizationMember",
     "Project",
     "ProjectMember",
+    "SentForm",
     "User",
 ]
 

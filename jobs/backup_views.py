@@ -8,12 +8,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.errors import Refused
 from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
+from accounts.once import do_once, find_sent
 from accounts.privileges import Privilege
 from clusters import live
 from clusters.models import Cluster, Store
@@ -22,8 +24,10 @@ from clusters.services import copy_refusal
 from dataplane.errors import DataPlaneError
 
 from . import services
-from .forms import BackupForm
+from .forms import SEPARATOR, BackupForm
 from .quotes import LiveCollection, offered_regions, quote_backup
+
+MOST_SHOWN_AGAIN = 1_000
 
 
 def _find_cluster(request: HtmxHttpRequest, code: str) -> Cluster:
@@ -72,27 +76,27 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     }
     if context["backup_refusal"]:
         return render(request, "jobs/backup_create.html", context, status=200 if request.method == "GET" else 422)
+    is_sent = request.method == "POST"
+    if is_sent and (location := find_sent(request)):
+        return redirect(location)
+    found: list[LiveCollection] = []
     try:
         found = _live_collections(cluster)
     except DataPlaneError as failure:
         context["failure"] = str(failure)
-        return render(request, "jobs/backup_create.html", context, status=200 if request.method == "GET" else 422)
-
+        if not is_sent:
+            return render(request, "jobs/backup_create.html", context)
+        # What was ticked is shown again, though nobody can say now whether it is there.
+        found = _as_ticked(request.POST)
     groups = [] if context["copy_refusal"] else offered_regions(cluster, on=timezone.now().date())
     offered = {target.region.code for group in groups for target in group.targets}
     initial = {"scope": "cluster"} | ticked_by_link(request.GET, offered)
-    form = _form(request, found, request.POST if request.method == "POST" else None, initial)
-    if request.method == "POST" and form.is_valid():
+    form = _form(request, found, request.POST if is_sent else None, initial)
+    if is_sent and form.is_valid() and "failure" not in context:
         try:
-            job = services.request_backup(
-                user=request.user, cluster=cluster, collections=form.chosen_collections, regions=form.chosen_regions
-            )
+            return redirect(do_once(request, lambda: _request_backup(request, cluster, form)))
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
-        else:
-            copies = " Its copies follow once it has succeeded." if form.chosen_regions else ""
-            messages.success(request, f"The backup {job.backup} was queued.{copies}")
-            return redirect("jobs:job-list")
     shown = form if form.is_bound else _form(request, found, initial)
     context |= {
         "form": form,
@@ -101,8 +105,24 @@ def backup_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         "regions_with_store": set(
             Store.objects.of_organization(cluster.project.organization_id).values_list("region", flat=True)
         ),
-    } | _quote(cluster, found, shown)
-    return render(request, "jobs/backup_create.html", context, status=422 if form.errors else 200)
+    }
+    context |= {"refusals": [context["failure"]]} if "failure" in context else _quote(cluster, found, shown)
+    return render(request, "jobs/backup_create.html", context, status=422 if is_sent else 200)
+
+
+def _as_ticked(posted: QueryDict) -> list[LiveCollection]:
+    """The collections that a form names, with no sizes, for nobody tells them."""
+    pairs = (value.partition(SEPARATOR) for value in dict.fromkeys(posted.getlist("collections")))
+    return [LiveCollection(database, name, 0, 0) for database, _, name in pairs if name][:MOST_SHOWN_AGAIN]
+
+
+def _request_backup(request: HtmxHttpRequest, cluster: Cluster, form: BackupForm) -> str:
+    job = services.request_backup(
+        user=request.user, cluster=cluster, collections=form.chosen_collections, regions=form.chosen_regions
+    )
+    copies = " Its copies follow once it has succeeded." if form.chosen_regions else ""
+    messages.success(request, f"The backup {job.backup} was queued.{copies}")
+    return reverse("jobs:job-list")
 
 
 @needs(Privilege.BACKUP_MANAGE)

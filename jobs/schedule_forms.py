@@ -21,7 +21,18 @@ from .schedules import WEEKDAYS, zone_names
 WINDOWS = [(f"{hour:02}:00", describe_window(time(hour))) for hour in range(24)]
 # What says when; the rest says what, where to and for how long.
 _RULE_FIELDS = ("kind", "days", "window_start", "cron", "time_zone")
+_IN_HIDDEN_PARTS = ("days", "window_start", "cron", "kept_days")
 DEFAULT_KEPT_DAYS, DEFAULT_WINDOW = 7, "01:00"
+
+
+class _OfAHiddenPart(forms.BoundField):
+    """A field of a part that scripts hide, and then do not send: it comes back as it was shown first, not empty."""
+
+    def value(self) -> Any:
+        was_sent = self.html_name in self.form.data
+        # No box ticked and no box shown look alike, but only the other kind of rule hides the days.
+        was_shown = was_sent or (self.name == "days" and self.form.data.get("kind") != ScheduleKind.CRON)
+        return super().value() if was_shown or not self.form.is_bound else self.initial
 
 
 class ScheduleForm(BackupForm):
@@ -75,6 +86,9 @@ class ScheduleForm(BackupForm):
         self.fields["kept_days"] = self._retention("Keep the original in", cluster.region)
         for region in regions:
             self.fields[f"kept-{region.code}"] = self._retention("Keep copies in", region)
+        for field_name, field in self.fields.items():
+            if field_name in _IN_HIDDEN_PARTS or field_name.startswith("kept-"):
+                field.bound_field_class = _OfAHiddenPart
         if self.is_bound:
             is_cron = self.data.get("kind") == ScheduleKind.CRON
             self.fields["cron"].required = is_cron
@@ -122,9 +136,7 @@ class ScheduleForm(BackupForm):
 
     def as_typed(self) -> dict[str, Any]:
         """What was sent, to be shown again without anybody's verdict."""
-        return {
-            name: field.widget.value_from_datadict(self.data, self.files, name) for name, field in self.fields.items()
-        }
+        return {name: self[name].value() for name in self.fields}
 
 
 def initial_of(schedule: Schedule) -> dict[str, Any]:

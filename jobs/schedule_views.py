@@ -15,6 +15,7 @@ from accounts.access import has
 from accounts.errors import Refused
 from accounts.guard import find, needs
 from accounts.http import HtmxHttpRequest
+from accounts.once import do_once, find_sent
 from accounts.privileges import Privilege
 from backups.models import Backup
 from backups.states import BackupState, Scope
@@ -210,6 +211,8 @@ def schedule_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
     if reason := why_not_backed_up(cluster.plan):
         context = {"cluster": cluster, "backup_refusal": reason}
         return render(request, "jobs/schedule_create.html", context, status=200 if request.method == "GET" else 422)
+    if request.method == "POST" and (location := find_sent(request)):
+        return redirect(location)
     editor = _Editor(request, cluster)
     if request.method == "GET":
         return editor.page(editor.form(None))
@@ -218,16 +221,19 @@ def schedule_create(request: HtmxHttpRequest, code: str) -> HttpResponse:
         return editor.page(editor.form(None, form.as_typed()))
     if form.is_valid():
         try:
-            schedule = services.create_schedule(
-                user=request.user, cluster=cluster, request=form.request(), is_enabled=form.cleaned_data["is_enabled"]
-            )
+            return redirect(do_once(request, lambda: _create_schedule(request, cluster, form)))
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
-        else:
-            at_once = " Its first backup was queued." if schedule.is_enabled else " It is switched off."
-            messages.success(request, f"The schedule {schedule} was created.{at_once}")
-            return redirect(schedule)
     return editor.page(form, status=422)
+
+
+def _create_schedule(request: HtmxHttpRequest, cluster: Cluster, form: ScheduleForm) -> str:
+    schedule = services.create_schedule(
+        user=request.user, cluster=cluster, request=form.request(), is_enabled=form.cleaned_data["is_enabled"]
+    )
+    at_once = " Its first backup was queued." if schedule.is_enabled else " It is switched off."
+    messages.success(request, f"The schedule {schedule} was created.{at_once}")
+    return schedule.get_absolute_url()
 
 
 @needs(Privilege.BACKUP_MANAGE)

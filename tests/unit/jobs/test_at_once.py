@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from backups.errors import StaleBackup
@@ -154,3 +156,17 @@ def test_a_schedule_that_was_just_deleted_is_not_deleted_again(people):
         lambda: delete_schedule(user=people.owner, schedule=same),
     )
     assert isinstance(outcome, JobRefused)
+
+
+def test_a_form_that_arrives_again_before_it_is_carried_out_leads_to_the_same_job(people, monkeypatch):
+    monkeypatch.setattr("clusters.live.collections_of", lambda cluster: [])
+    make_store(people.organization, OREGON)
+    url = reverse("jobs:backup-create", args=[make_cluster(people.project).code])
+
+    def send() -> str:
+        client = Client()
+        client.force_login(people.owner)
+        return client.post(url, {"scope": "cluster", "once": "the same"})["Location"]
+
+    assert meet(send, send) == reverse("jobs:job-list")
+    assert Job.objects.count() == 1
