@@ -175,7 +175,7 @@ def measure(site: RunningSite, megabytes: int, rounds: int) -> dict[int, Seen]:
 
 
 def wait_for_end(job: Any) -> Any:
-    wait_until(lambda: not type(job).objects.get(pk=job.pk).is_active, "the copy has ended", JOB_SECONDS)
+    wait_until(lambda: not type(job).objects.get(pk=job.pk).is_active, "the copy has ended", seconds=JOB_SECONDS)
     return type(job).objects.get(pk=job.pk)
 
 

@@ -9,19 +9,22 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, connections
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from accounts.append_only import AppendOnlyModel, allow_changes, forbid_changes
 from tests.builders import People, make_people
 
-PARAMETERS_ON_A_SERVER = 3
+PARAMETERS_ON_A_SERVER = 2
 
-# How long an example takes is the machine's business; a busy one would fail what is right.
-hypothesis_settings.register_profile("unhurried", deadline=None)
-hypothesis_settings.load_profile("unhurried")
+# How long an example takes is the machine's business; a busy one would fail what is right. The examples are the same
+# every time, so that what is green stays green: `--hypothesis-profile=default` looks for others.
+hypothesis_settings.register_profile(
+    "tests", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=True
+)
+hypothesis_settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,15 +58,28 @@ def django_db_modify_db_settings(
         test["NAME"] = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
 
 
+@pytest.fixture(scope="session")
+def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> str:
+    """The rows that migrations made, asked for while there are no others."""
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            connection.ops.sql_flush = _delete_rows  # type: ignore[method-assign,assignment]
+        shipped: str = connection.creation.serialize_db_to_string()
+    return shipped
+
+
+def _delete_rows(style: Any, tables: list[str], **_: Any) -> list[str]:
+    """TRUNCATE makes new files for every table and index, which takes a second; these tables are nearly empty."""
+    return [f"DELETE FROM {connection.ops.quote_name(table)};" for table in tables]
+
+
 @pytest.fixture
-def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def _rows_put_back(_shipped_rows: str, django_db_blocker: Any) -> Iterator[None]:
     """Puts back, when everything else is over, the rows that migrations made."""
-    with django_db_blocker.unblock():
-        shipped = connection.creation.serialize_db_to_string()
     yield
+    del connection._test_serialized_contents  # type: ignore[attr-defined]
     with django_db_blocker.unblock():
-        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
-        connection.creation.deserialize_db_from_string(shipped)
+        connection.creation.deserialize_db_from_string(_shipped_rows)
         # They came with their numbers, of which PostgreSQL's counters know nothing.
         with connection.cursor() as cursor:
             for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
@@ -74,13 +90,17 @@ def _shipped_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[Non
 
 
 @pytest.fixture
-def committed(_shipped_rows: None, transactional_db: None) -> Iterator[None]:
+def committed(
+    _rows_put_back: None, _shipped_rows: str, django_db_serialized_rollback: None, transactional_db: None
+) -> Iterator[None]:
     """No transaction around the test: other threads and processes see its rows.
 
     Afterwards the tables are as the migrations left them: `transactional_db` alone would leave no region and no price.
     """
     yield
-    # Emptying all tables comes next, and those to which rows are only added refuse it.
+    # Emptying all tables comes next. Whoever has the rows to put back is not given those of a new site as well ...
+    connection._test_serialized_contents = _shipped_rows  # type: ignore[attr-defined]
+    # ... and the tables to which rows are only added refuse to be emptied.
     with connection.schema_editor() as editor:
         for table in _append_only_tables():
             allow_changes(editor, table)

@@ -20,7 +20,7 @@ from tests.site import free_port
 
 HOW_TO_GET_POSTGRESQL = "sudo apt-get install postgresql"
 _DEBIAN = Path("/usr/lib/postgresql")
-_START_SECONDS = 30
+_START_SECONDS = 120
 # It refuses to run as root; Debian's package brings this account.
 _ACCOUNT = "postgres"
 # Nothing here outlives the tests, so nothing has to reach a disk.

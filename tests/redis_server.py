@@ -12,7 +12,7 @@ from dataplane.child import dying_with_us
 from tests.site import free_port
 
 HOW_TO_GET_REDIS = "sudo apt-get install redis-server"
-_START_SECONDS = 10
+_START_SECONDS = 60
 
 
 def find_redis() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,12 +13,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 180.0
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+"""However busy the machine is, what has not come true by then never will."""
 # What tests/settings.py puts into the environment for this process; a newcomer's has none of it.
 _OURS = (
     "DJANGO_SETTINGS_MODULE",
@@ -34,11 +38,17 @@ _OURS = (
 )
 
 
+# Below what the kernel gives to whoever connects, so that nobody gets a port by chance before it is used.
+_PORTS = range(10_000, 32_000)
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    chance = random.SystemRandom()  # of its own, for two processes that were seeded alike ask for different ports
+    while True:
+        with socket.socket() as listener, suppress(OSError):
+            port = chance.choice(_PORTS)
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment(**added: str) -> dict[str, str]:
@@ -156,7 +166,7 @@ class RunningSite:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page, redirects followed."""
         try:
-            with urllib.request.urlopen(f"{self.url}{path}", timeout=20) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE_SECONDS) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             return refusal.code, refusal.read().decode()
@@ -166,9 +176,11 @@ def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def wait_until(is_true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_until(
+    is_true: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS, pause: float = 0.02
+) -> None:
     deadline = time.monotonic() + seconds
     while not is_true():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s in vain until {what}")
-        time.sleep(0.05)
+        time.sleep(pause)

@@ -15,7 +15,7 @@ ARGUMENTS = (
 )
 WIDE, NARROW = 1280, 375
 HEIGHT = 900
-WAIT_MILLISECONDS = 20_000
+WAIT_MILLISECONDS = 60_000
 """How long a click or an expectation waits; far more than any of them needs on a busy machine."""
 
 

@@ -52,7 +52,7 @@ def code_of(key: str) -> str:
 
 def type_code(page: Page, key: str, button: str) -> None:
     left = STEP_SECONDS - time.time() % STEP_SECONDS
-    if left < 4:  # a person would wait for the next one, too
+    if left < 10:  # a person would wait for the next one, too
         time.sleep(left)
     page.get_by_role("textbox", name="Code").fill(code_of(key))
     page.get_by_role("button", name=button, exact=True).click()

@@ -25,7 +25,7 @@ from jobs.models import Job
 from jobs.states import JobState
 from tests.builders import make_job, make_user
 from tests.integration.jobs.processes import database_environment
-from tests.site import ROOT, free_port, wait_until
+from tests.site import PATIENCE_SECONDS, ROOT, free_port, wait_until
 from tests.torture.web import Browser
 
 pytestmark = [
@@ -45,7 +45,7 @@ def unit_command(port: int) -> list[str]:
 
 def status_of(url: str) -> int | None:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
     except OSError:
         return None
@@ -60,7 +60,7 @@ def test_the_web_server_says_that_it_is_well_and_on_sigterm_answers_what_it_was_
         server = subprocess.Popen(
             dying_with_us(unit_command(port)), cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log
         )
-    idle = HTTPConnection("127.0.0.1", port, timeout=30)
+    idle = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
         base = f"http://127.0.0.1:{port}/health"
         wait_until(lambda: status_of(f"{base}/live/") == 200, "it lives")
@@ -72,14 +72,15 @@ def test_the_web_server_says_that_it_is_well_and_on_sigterm_answers_what_it_was_
         with closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
             other.execute("BEGIN IMMEDIATE")
             question = browser.post(reverse("jobs:job-cancel", args=[job.code]), {})
-            time.sleep(0.5)  # it waits for the lock by now
+            # What the server has not begun with, it may leave to the next one.
+            wait_until(question.is_read, "it was asked, and waits for the lock")
             server.terminate()
             time.sleep(0.2)
             other.rollback()
         answer = question.answer()
         assert (answer.status, answer.location) == (302, job.get_absolute_url())
         assert Job.objects.get(pk=job.pk).state == JobState.CANCELED
-        assert server.wait(15) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
     finally:
         server.kill()
         server.wait()

@@ -61,6 +61,17 @@ class Question:
         with suppress(OSError, HTTPException):
             self._connection.request(method, path, body or None, dict(headers))
 
+    def is_read(self) -> bool:
+        """Whether the server has taken everything that was sent out of its socket, and so begun with it."""
+        ours, theirs = (
+            _in_hex(end) for end in (self._connection.sock.getsockname(), self._connection.sock.getpeername())
+        )
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            _, local, remote, _, queues, *_ = line.split()
+            if (local, remote) == (theirs, ours):
+                return queues.endswith(":00000000")
+        return True
+
     def answer(self) -> Answer:
         try:
             response = self._connection.getresponse()
@@ -72,6 +83,12 @@ class Question:
             return Answer(None)
         finally:
             self._connection.close()
+
+
+def _in_hex(address: tuple[str, int]) -> str:
+    """As /proc/net/tcp writes an address."""
+    host, port = address
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
 
 
 class Browser:

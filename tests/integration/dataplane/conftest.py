@@ -15,11 +15,12 @@ import pytest
 
 from dataplane.backup import BackupPlan, BackupReport, take_backup
 from dataplane.milvus import Cluster, ClusterEndpoint, CollectionRef, check_connection
-from dataplane.milvus_lite import MilvusLiteServer, free_port
+from dataplane.milvus_lite import MilvusLiteServer
 from dataplane.progress import Progress
 from dataplane.restore import CollectionMapping, RestorePlan, RestoreReport, restore_backup
 from dataplane.stores.base import ObjectStore
 from tests.integration.milvus_server import MilvusServer, why_missing
+from tests.site import free_port
 from tests.unit.dataplane.builders import CLUSTER, always_allowed, ignore, never
 
 RARE_KEYS = ["", "Z", "a", 'say "hi"', "back\\slash", "tab\tline\n", "日本", "\uffee", "\U0001f600"]
@@ -40,7 +41,7 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusLiteServe
 
 @pytest.fixture(scope="module")
 def endpoint(milvus: MilvusLiteServer) -> ClusterEndpoint:
-    found = ClusterEndpoint(milvus.uri, timeout_seconds=10)
+    found = ClusterEndpoint(milvus.uri, timeout_seconds=60)
     assert check_connection(found).is_lite
     return found
 
@@ -51,7 +52,7 @@ def server() -> Iterator[ClusterEndpoint]:
     if sentence := why_missing():
         missing_part(sentence)
     with MilvusServer() as started:
-        found = ClusterEndpoint(started.uri, timeout_seconds=10)
+        found = ClusterEndpoint(started.uri, timeout_seconds=60)
         assert not check_connection(found).is_lite
         yield found
 
@@ -202,10 +203,10 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
-def wait_for_port(port: int, seconds: float = 15) -> None:
+def wait_for_port(port: int, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:

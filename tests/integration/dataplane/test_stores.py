@@ -11,7 +11,6 @@ import pytest
 from dataplane import layout
 from dataplane.copy import CopyPlan, copy_backup
 from dataplane.errors import StoreDenied, StoreError, StoreFull, StoreMisconfigured, StoreReadOnly, StoreUnreachable
-from dataplane.milvus_lite import free_port
 from dataplane.reach import Reach
 from dataplane.stores.base import ObjectStore
 from dataplane.stores.check import check_store
@@ -21,6 +20,7 @@ from dataplane.stores.memory import MemoryStore
 from dataplane.stores.open import open_store
 from dataplane.verify import verify_backup
 from tests.integration.dataplane.conftest import missing_part
+from tests.site import free_port
 from tests.unit.dataplane.builders import CLUSTER, all_keys, always_allowed, ignore, never, store_backup
 from tests.unit.dataplane.store_contract import StoreContract
 

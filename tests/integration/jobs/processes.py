@@ -15,9 +15,10 @@ from django.conf import settings
 from django.db import connection
 
 from dataplane.child import dying_with_us
+from tests.site import PATIENCE_SECONDS
 
-LEASE_SECONDS = 3
-"""Short, so that a lost worker is noticed soon; long enough for a busy machine to renew it every second."""
+LEASE_SECONDS = 8
+"""Short, so that a lost worker is noticed soon; long enough for a very busy machine to renew it in time."""
 
 
 def database_environment() -> dict[str, str]:
@@ -87,12 +88,12 @@ class Process:
     def stop(self) -> int:
         """SIGTERM, as a supervisor does; the exit code."""
         self._process.terminate()
-        return self._process.wait(15)
+        return self._process.wait(PATIENCE_SECONDS)
 
 
-def wait_until(is_true: Callable[[], bool], what: str, *processes: Process, seconds: float = 40) -> None:
+def wait_until(is_true: Callable[[], bool], what: str, *processes: Process) -> None:
     """Poll quickly; a process that ended or a deadline that passed fails with the logs."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_true():
         if time.monotonic() > deadline or not all(process.is_running for process in processes):
             logs = "\n".join(f"--- {process.log_path.name}\n{process.log}" for process in processes)

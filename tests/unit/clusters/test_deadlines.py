@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,15 +12,17 @@ from clusters import live
 from clusters.models import Cluster
 from dataplane.errors import ClusterUnreachable, CollectionMissing
 from dataplane.milvus import CollectionInfo, CollectionRef, ServerInfo
+from tests.site import wait_until
 
 CLUSTER = Cluster(name="docs", endpoint="http://127.0.0.1:1")
-CALL_SECONDS = 0.1
+CALL_SECONDS, LONGEST_SECONDS = 0.1, 0.35
 
 
 class SlowServer:
     """Answers each call, but only after a while; `described` counts what it told."""
 
     described = 0
+    released = threading.Event()
 
     def __init__(self, endpoint: object) -> None:
         pass
@@ -39,26 +42,27 @@ class SlowServer:
         return CollectionInfo(ref, 1, True, (), "id", 1)
 
     def load(self, ref: CollectionRef) -> None:
-        time.sleep(CALL_SECONDS)
         if ref.name == "gone":
             raise CollectionMissing("There is no gone.")
+        self.released.wait(60)
 
 
 @pytest.fixture(autouse=True)
-def slow(monkeypatch, settings) -> type[SlowServer]:
-    import pymilvus  # noqa: F401 - so that no test below waits for the import
-
+def slow(monkeypatch, settings) -> Iterator[type[SlowServer]]:
     def answer_late(endpoint: object) -> ServerInfo:
-        time.sleep(5)
+        SlowServer.released.wait(60)
         return ServerInfo("2.6", is_lite=False)
 
-    settings.CLUSTER_TIMEOUT_SECONDS = 0.35
+    settings.CLUSTER_TIMEOUT_SECONDS = LONGEST_SECONDS
     SlowServer.described = 0
+    SlowServer.released.clear()
     monkeypatch.setattr("dataplane.milvus.Cluster", SlowServer)
     monkeypatch.setattr("dataplane.milvus.check_connection", answer_late)
-    monkeypatch.setattr("dataplane.milvus.search", lambda *_, **__: time.sleep(5))
+    monkeypatch.setattr("dataplane.milvus.search", lambda *_, **__: SlowServer.released.wait(60))
     monkeypatch.setattr("clusters.live.LOAD_SECONDS", 0.05)
-    return SlowServer
+    yield SlowServer
+    SlowServer.released.set()
+    wait_until(lambda: not any(thread.name == "cluster-call" for thread in threading.enumerate()), "all calls end")
 
 
 def search() -> object:
@@ -68,34 +72,33 @@ def search() -> object:
 
 @pytest.mark.parametrize("call", [live.collections_of, live.check_connection, lambda cluster: search()])
 def test_a_page_waits_no_longer_than_the_setting_for_all_calls_together(call: Callable[[Cluster], object]):
-    began = time.monotonic()
+    """It would wait for ever: most calls are answered when the test is over."""
     with pytest.raises(ClusterUnreachable, match=r"docs did not answer everything within 0\.35 s"):
         call(CLUSTER)
-    assert time.monotonic() - began < 2
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked(slow):
     with pytest.raises(ClusterUnreachable):
         live.collections_of(CLUSTER)
-    time.sleep(3 * CALL_SECONDS)
-    told = slow.described
-    time.sleep(3 * CALL_SECONDS)
-    assert slow.described == told < 10
+    wait_until(lambda: not any(thread.name == "cluster-call" for thread in threading.enumerate()), "the call ends")
+    assert slow.described <= LONGEST_SECONDS / CALL_SECONDS + 1
 
 
-def test_a_list_that_is_told_in_time_is_complete(settings):
-    settings.CLUSTER_TIMEOUT_SECONDS = 30
+def test_a_list_that_is_told_in_time_is_complete(settings, monkeypatch):
+    monkeypatch.setattr("tests.unit.clusters.test_deadlines.CALL_SECONDS", 0.001)
+    settings.CLUSTER_TIMEOUT_SECONDS = 60
     assert len(live.collections_of(CLUSTER)) == 50
 
 
-def test_a_load_that_takes_long_is_left_to_the_cluster(monkeypatch):
+def test_a_load_that_takes_long_is_left_to_the_cluster(monkeypatch, slow):
     with pytest.raises(ClusterUnreachable, match="docs is still loading c1. Search again in a moment"):
         live.load_collection(CLUSTER, CollectionRef("default", "c1"))
-    monkeypatch.setattr("clusters.live.LOAD_SECONDS", 30)
+    monkeypatch.setattr("clusters.live.LOAD_SECONDS", 60)
+    slow.released.set()
     live.load_collection(CLUSTER, CollectionRef("default", "c1"))
 
 
 def test_the_clusters_own_words_come_through(monkeypatch):
-    monkeypatch.setattr("clusters.live.LOAD_SECONDS", 30)
+    monkeypatch.setattr("clusters.live.LOAD_SECONDS", 60)
     with pytest.raises(CollectionMissing, match="There is no gone"):
         live.load_collection(CLUSTER, CollectionRef("default", "gone"))

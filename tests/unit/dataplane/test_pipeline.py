@@ -42,7 +42,7 @@ def test_an_item_is_worked_on_while_the_next_one_is_made() -> None:
         yield 2
 
     def work(item: int) -> int:
-        assert next_is_made.wait(5)
+        assert next_is_made.wait(60)
         seen.append(item)
         return 10 * item
 
@@ -88,12 +88,12 @@ def test_nothing_goes_on_behind_a_pipeline_that_was_left() -> None:
     def work(item: int) -> int:
         if item:
             begun.set()
-            may_end.wait(5)
+            may_end.wait(60)
             ended.set()
         return item
 
     with closing(one_behind(iter([0, 1]), work)) as behind:
         assert next(behind) == 0
-        assert begun.wait(5)
+        assert begun.wait(60)
         may_end.set()
     assert ended.is_set()

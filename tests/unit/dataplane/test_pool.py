@@ -1,4 +1,4 @@
-from threading import Event, Lock
+from threading import Barrier, Event, Lock
 from time import sleep
 
 import pytest
@@ -17,19 +17,21 @@ def test_nothing_to_do_ends_at_once() -> None:
 
 
 def test_no_more_items_are_under_way_than_there_are_threads() -> None:
-    lock, under_way, most = Lock(), 0, 0
+    lock, under_way, most, meeting = Lock(), 0, 0, Barrier(3)
 
-    def work(_: int) -> None:
+    def work(item: int) -> None:
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
+        if item < 3:
+            meeting.wait(60)  # the first ones are under way together
         sleep(0.002)
         with lock:
             under_way -= 1
 
     assert len(list(each(range(40), work, threads=3, should_stop=never))) == 40
-    assert 1 < most <= 3
+    assert most == 3
 
 
 def test_items_are_taken_as_they_are_needed_and_not_all_at_once() -> None:
@@ -55,7 +57,7 @@ def test_an_error_is_raised_once_what_is_under_way_has_finished_and_nothing_new_
         if item == 0:
             failed.set()
             raise ValueError("the first one fails")
-        failed.wait(5)
+        failed.wait(60)
         sleep(0.01)
         finished.append(item)
 

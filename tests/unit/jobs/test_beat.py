@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from io import StringIO
 
@@ -23,11 +24,11 @@ def test_a_scheduler_that_has_looked_around_lives_until_it_stops_or_is_silent():
     beat()
     said = StringIO()
     call_command("scheduler_health", stdout=said)
-    assert "completed a round 0 s ago" in said.getvalue()
+    assert re.search(r"completed a round \d+ s ago", said.getvalue())
 
     silent_since = time.time() - SILENT_SECONDS - 5
     os.utime(beat_path(), (silent_since, silent_since))
-    with pytest.raises(CommandError, match="completed its last round 35 s ago"):
+    with pytest.raises(CommandError, match=r"completed its last round \d+ s ago"):
         call_command("scheduler_health")
 
     beat()

@@ -22,6 +22,7 @@ from jobs.states import JobState, JobType
 from jobs.waiting import why_waiting
 from jobs.worker import next_job, run_worker
 from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_backup, make_cluster, make_copy, make_job, text_of
+from tests.site import PATIENCE_SECONDS
 
 
 def make_check(copy: Copy | None = None, **changes: Any) -> Job:
@@ -131,9 +132,9 @@ def test_checks_never_take_the_last_hand_of_a_worker(committed, settings, monkey
     worker = threading.Thread(target=run_worker, args=(stopping,))
     worker.start()
     try:
-        assert taken.get(timeout=10) == JobType.VERIFY
+        assert taken.get(timeout=PATIENCE_SECONDS) == JobType.VERIFY
         make_restore(make_cluster())
-        assert taken.get(timeout=10) == JobType.RESTORE
+        assert taken.get(timeout=PATIENCE_SECONDS) == JobType.RESTORE
     finally:
         stopping.set()
         worker.join()

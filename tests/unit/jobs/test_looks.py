@@ -17,6 +17,7 @@ from jobs.moves import claim_job, move_job
 from jobs.states import JobState, JobType
 from jobs.worker import _work_on_jobs
 from tests.builders import FRANKFURT, VIRGINIA, make_backup, make_cluster, make_copy, make_job
+from tests.site import PATIENCE_SECONDS
 
 
 def is_claimable() -> bool:
@@ -108,7 +109,7 @@ def test_a_worker_takes_the_next_job_at_once(committed, settings, monkeypatch):
     jobs = [make_job().pk for _ in range(3)]
     worker = threading.Thread(target=_work_on_jobs, args=("worker-1", stopping))
     worker.start()
-    worker.join(10)
+    worker.join(PATIENCE_SECONDS)
     stopping.set()
     worker.join()
     assert done == jobs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from jobs.models import Job
 from jobs.moves import claim_job
 from jobs.worker import run_job, sweep
 from tests.builders import FRANKFURT, OREGON, VIRGINIA, make_copy, make_job
+from tests.site import wait_until
 from tests.unit.jobs.world import CONTENTS, make_stored_backup, make_stored_backup_beside, run_next
 
 SIZE = sum(map(len, CONTENTS))
@@ -30,10 +30,8 @@ def test_bytes_of_an_attempt_that_died_are_counted(committed, stores_root, monke
 
     def copy_and_die(plan: object, **arguments: object) -> None:
         copy_backup(plan, **arguments)  # type: ignore[arg-type]
-        for _ in range(500):
-            if Copy.objects.get(pk=job.copy_id).sent_bytes == SIZE:
-                raise OperationalError("the machine lost its power")
-            time.sleep(0.01)
+        wait_until(lambda: Copy.objects.get(pk=job.copy_id).sent_bytes == SIZE, "the bytes are counted")
+        raise OperationalError("the machine lost its power")
 
     monkeypatch.setattr("jobs.work.copy_backup", copy_and_die)
     with pytest.raises(OperationalError, match="lost its power"):
@@ -56,10 +54,8 @@ def test_what_the_target_held_already_makes_no_copy_look_fast(committed, stores_
 
     def copy_and_fail(plan: object, **arguments: object) -> None:
         copy_backup(plan, **arguments)  # type: ignore[arg-type]
-        for _ in range(500):
-            if Job.objects.get(pk=job.pk).bytes_done == SIZE:
-                raise OperationalError("the machine lost its power")
-            time.sleep(0.01)
+        wait_until(lambda: Job.objects.get(pk=job.pk).bytes_done == SIZE, "the progress is written")
+        raise OperationalError("the machine lost its power")
 
     monkeypatch.setattr("jobs.work.copy_backup", copy_and_fail)
     with pytest.raises(OperationalError, match="lost its power"):
