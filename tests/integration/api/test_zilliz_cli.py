@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from accounts.privileges import Privilege
 from backups.models import Backup, BackupCollection, Copy
 from backups.states import BackupState, CopyState
 from clusters.models import Cluster
+from jobs.metering import catch_up
 from jobs.models import Job
 from jobs.states import JobState, JobType
 from tests.builders import OREGON, VIRGINIA, make_backup, make_cluster, make_people, make_stores
@@ -146,6 +148,7 @@ def test_a_policy_is_set_read_and_turned_off(cli, cluster):
 def test_usage_of_a_month(cli, cluster):
     make_backup(cluster)
     Copy.objects.update(stored_at="2026-03-10T12:00Z", deleted_at="2026-03-11T11:00Z", state=CopyState.DELETED)
+    catch_up(datetime(2026, 3, 12, tzinfo=UTC))
     asked = ["--start", "2026-03-01T00:00:00Z", "--end", "2026-04-01T00:00:00Z"]
     usage = cli.ask("billing", "usage", *asked)
     assert "backup" in str(usage)

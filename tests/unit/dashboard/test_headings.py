@@ -188,6 +188,7 @@ def addresses(people: People, monkeypatch: pytest.MonkeyPatch) -> dict[str, list
             "people:role-create",
             "people:role-list",
             "pricing:sheet-import",
+            "pricing:allowance",
         ),
         [people.organization.code],
     )
